@@ -1,0 +1,147 @@
+"""The tree of failures. Everything hostd raises on purpose is one of these.
+
+    HostdError                      500  something broke; what to do is in the text
+    ├── SettingsError                    the environment is wrong: the start is refused
+    ├── RequestError                4xx  the caller can mend it
+    │   ├── Invalid                 422  names the field
+    │   ├── Unauthorized            401
+    │   ├── UnknownApp              404
+    │   ├── Conflict                409
+    │   ├── TooLarge                413
+    │   ├── UnsupportedMedia        415
+    │   └── TooManyRequests         429
+    ├── Unavailable                 503  try again later
+    │   ├── NoFreePort
+    │   └── SupervisorUnavailable        supervisord did not answer
+    ├── SupervisorFault                  supervisord answered with a fault
+    ├── DiskFull                    507
+    ├── AppFailed                        carries the Failure that the app's ``error`` shows
+    └── Interrupted                      a wait ended because something else was asked for meanwhile
+"""
+
+from __future__ import annotations
+
+from hostd.models import Failure
+
+
+class HostdError(Exception):
+    """Root of the tree. ``status`` and ``title`` are those of the problem+json answer (RFC 9457)."""
+
+    status = 500
+    title = "Internal error"
+
+
+class SettingsError(HostdError):
+    """A setting is unknown or has a bad value; the text is one line that names it."""
+
+
+class RequestError(HostdError):
+    """The request can't be carried out as it is."""
+
+    status = 400
+    title = "Bad request"
+
+
+class Invalid(RequestError):
+    """A field of the request is wrong. ``field`` is its name in the form, path or query."""
+
+    status = 422
+    title = "Invalid input"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+class Unauthorized(RequestError):
+    """The admin token is missing or wrong."""
+
+    status = 401
+    title = "Unauthorized"
+
+
+class UnknownApp(RequestError):
+    """No app has this id."""
+
+    status = 404
+    title = "No such app"
+
+    def __init__(self, app_id: str) -> None:
+        super().__init__(f"There is no app with the id '{app_id}'. GET /api/apps lists those there are.")
+
+
+class Conflict(RequestError):
+    """The id is taken, or the app's state does not allow this now."""
+
+    status = 409
+    title = "Conflict"
+
+
+class TooLarge(RequestError):
+    """The body is over the upload limit."""
+
+    status = 413
+    title = "Too large"
+
+
+class UnsupportedMedia(RequestError):
+    """The body is not of a type that this call takes."""
+
+    status = 415
+    title = "Unsupported media type"
+
+
+class TooManyRequests(RequestError):
+    """Too many wrong tokens at once."""
+
+    status = 429
+    title = "Too many attempts"
+
+
+class Unavailable(HostdError):
+    """Can't be done now; later it may."""
+
+    status = 503
+    title = "Unavailable"
+
+
+class NoFreePort(Unavailable):
+    """Every port of the apps' pool is leased or taken by a stranger."""
+
+    title = "No free port"
+
+
+class SupervisorUnavailable(Unavailable):
+    """supervisord did not answer on its socket in time."""
+
+    title = "supervisord does not answer"
+
+
+class SupervisorFault(HostdError):
+    """supervisord answered with an XML-RPC fault; ``code`` is one of supervisor/xmlrpc.py ``Faults``."""
+
+    title = "supervisord refused"
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"supervisord: {text} (fault {code})")
+        self.code = code
+
+
+class DiskFull(HostdError):
+    """No space is left where the data folder is."""
+
+    status = 507
+    title = "Disk full"
+
+
+class AppFailed(HostdError):
+    """An install or a start ended badly; ``failure`` is what people are shown."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class Interrupted(HostdError):
+    """What was waited for is no longer wanted; the worker looks again at what is."""
