@@ -1,10 +1,10 @@
 """The one door to hostd: its REST API as typed calls, and whatever goes wrong as one of these.
 
-    ApiError
-    ├── Unreachable      nobody answered in time: hostd is starting, restarting or gone
-    ├── TokenNeeded      hostd wants the admin token, or another one than it got
-    └── Refused          hostd answered with a problem; its text says what to do
-        └── Missing      there is no such app
+ApiError
+├── Unreachable      nobody answered in time: hostd is starting, restarting or gone
+├── TokenNeeded      hostd wants the admin token, or another one than it got
+└── Refused          hostd answered with a problem; its text says what to do
+    └── Missing      there is no such app
 """
 
 from __future__ import annotations

@@ -107,7 +107,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "now_starting": ("Installed. Waiting for the app's first answer…", "安装完成，正在等待应用响应…"),
     "now_running": ("{name} is online.", "{name} 已上线。"),
     "now_stopped": ("{name} is stopped.", "{name} 已停止。"),
-    "now_updating": ("Visitors keep the old version until the new one answers.", "新版本就绪之前，访客仍使用旧版本。"),
+    "now_updating": (
+        "Visitors keep the old version until the new one answers.",
+        "新版本就绪之前，访客仍使用旧版本。",
+    ),
     # What went wrong, and what to do
     "failed_title": ("The app is not running", "应用未能运行"),
     "update_failed_title": (
@@ -141,9 +144,15 @@ TEXTS: dict[str, tuple[str, str]] = {
     "last_lines": ("Last lines of the log", "日志的最后几行"),
     # One app
     "app_missing": ("There is no app with the id “{id}”.", "没有 ID 为“{id}”的应用。"),
-    "app_missing_text": ("It may have been deleted. The list shows what there is.", "它可能已被删除，请回到列表查看。"),
+    "app_missing_text": (
+        "It may have been deleted. The list shows what there is.",
+        "它可能已被删除，请回到列表查看。",
+    ),
     "app_open": ("Open app", "打开应用"),
-    "app_facts": ("{id} · Streamlit {version} · updated {time}", "{id} · Streamlit {version} · 更新于 {time}"),
+    "app_facts": (
+        "{id} · Streamlit {version} · updated {time}",
+        "{id} · Streamlit {version} · 更新于 {time}",
+    ),
     "tab_log": ("Log", "日志"),
     "tab_code": ("Code", "代码"),
     "tab_settings": ("Settings", "设置"),
@@ -190,7 +199,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "about_protected_yes": ("Required", "已启用"),
     "about_protected_no": ("Not set", "未设置"),
     "about_installs": ("Installs", "安装任务"),
-    "about_installs_value": ("{running} of {limit} running, {queued} waiting", "{running}/{limit} 进行中，{queued} 排队"),
+    "about_installs_value": (
+        "{running} of {limit} running, {queued} waiting",
+        "{running}/{limit} 进行中，{queued} 排队",
+    ),
     "about_docs": ("API docs", "API 文档"),
     "about_total": ("Apps", "应用总数"),
 }
