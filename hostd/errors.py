@@ -1,22 +1,23 @@
 """The tree of failures. Everything hostd raises on purpose is one of these.
 
-    HostdError                      500  something broke; what to do is in the text
-    ├── SettingsError                    the environment is wrong: the start is refused
-    ├── RequestError                4xx  the caller can mend it
-    │   ├── Invalid                 422  names the field
-    │   ├── Unauthorized            401
-    │   ├── UnknownApp              404
-    │   ├── Conflict                409
-    │   ├── TooLarge                413
-    │   ├── UnsupportedMedia        415
-    │   └── TooManyRequests         429
-    ├── Unavailable                 503  try again later
-    │   ├── NoFreePort
-    │   └── SupervisorUnavailable        supervisord did not answer
-    ├── SupervisorFault                  supervisord answered with a fault
-    ├── DiskFull                    507
-    ├── AppFailed                        carries the Failure that the app's ``error`` shows
-    └── Interrupted                      a wait ended because something else was asked for meanwhile
+HostdError                      500  something broke; what to do is in the text
+├── SettingsError                    the environment is wrong: the start is refused
+├── RequestError                4xx  the caller can mend it
+│   ├── Invalid                 422  names the field
+│   ├── Unauthorized            401
+│   ├── Forbidden               403  a foreign page, or a foreign name of this machine
+│   ├── UnknownApp              404
+│   ├── Conflict                409
+│   ├── TooLarge                413
+│   ├── UnsupportedMedia        415
+│   └── TooManyRequests         429
+├── Unavailable                 503  try again later
+│   ├── NoFreePort
+│   └── SupervisorUnavailable        supervisord did not answer
+├── SupervisorFault                  supervisord answered with a fault
+├── DiskFull                    507
+├── AppFailed                        carries the Failure that the app's ``error`` shows
+└── Interrupted                      a wait ended because something else was asked for meanwhile
 """
 
 from __future__ import annotations
@@ -59,6 +60,13 @@ class Unauthorized(RequestError):
 
     status = 401
     title = "Unauthorized"
+
+
+class Forbidden(RequestError):
+    """A page of another site asked, or the machine was asked under a name that is not its own."""
+
+    status = 403
+    title = "Forbidden"
 
 
 class UnknownApp(RequestError):

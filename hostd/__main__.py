@@ -1,0 +1,30 @@
+"""``python -m hostd`` becomes supervisord; ``python -m hostd serve`` is the service that it runs."""
+
+from __future__ import annotations
+
+import sys
+
+from hostd.errors import SettingsError
+
+
+def main(arguments: list[str]) -> int:
+    """Returns the exit code; on success ``python -m hostd`` never returns."""
+    try:
+        if arguments == ["serve"]:
+            from hostd.main import serve  # noqa: PLC0415 - the door itself needs no web framework
+
+            serve()
+            return 0
+        if arguments:
+            print("usage: python -m hostd [serve]", file=sys.stderr)
+            return 2
+        from hostd import door, settings  # noqa: PLC0415
+
+        door.enter(settings.load())
+    except SettingsError as error:
+        print(f"hostd: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

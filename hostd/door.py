@@ -1,0 +1,157 @@
+"""From a folder to a running platform: check, render supervisord's files, become supervisord."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import stat
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from hostd import programs, store
+from hostd.errors import SettingsError
+from hostd.health import is_free
+from hostd.layout import Layout
+from hostd.lifecycle.environment import ROOT, console_spec
+from hostd.programs import Program
+from hostd.settings import Settings
+from hostd.templating import Templates
+
+SOCKET_PATH_LIMIT = 100
+"""Bytes of a unix socket's path: 108 (unix(7)), less what supervisord adds while it creates it."""
+
+
+def enter(settings: Settings) -> NoReturn:
+    """Check, prepare, and become supervisord. Raises SettingsError with one line when it can't be."""
+    layout = Layout(settings.data)
+    prepare(layout)
+    lock = take_lock(layout)
+    check_ports(settings)
+    end_orphans(layout)
+    for problem in set_bad_sections_aside(layout):
+        sys.stderr.write(f"hostd: {problem}\n")
+    write_platform(settings, layout)
+    os.set_inheritable(lock, True)
+    _append_to_stdout()
+    os.chdir(ROOT)
+    os.execve(  # noqa: S606 - that is its purpose
+        sys.executable,
+        [sys.executable, "-m", "supervisor.supervisord", "-c", str(layout.supervisord_conf)],
+        {
+            "PATH": settings.build_environment.get("PATH", os.defpath),
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": str(ROOT),
+        },
+    )
+
+
+def prepare(layout: Layout) -> None:
+    """Make the data folder. Raises SettingsError when it can't be written, or its path is too long."""
+    if len(os.fsencode(layout.socket)) > SOCKET_PATH_LIMIT:
+        raise SettingsError(f"STREAMLIT_HOST_DATA={layout.root}: is too long a path for supervisord's socket")
+    try:
+        for folder in (layout.apps, layout.cache, layout.logs, layout.sections, layout.root / "console"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError(
+            f"STREAMLIT_HOST_DATA={layout.root}: can't be written: {error.strerror}"
+        ) from None
+
+
+def take_lock(layout: Layout) -> int:
+    """Hold the data folder as long as the platform runs; supervisord inherits the descriptor."""
+    descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise SettingsError(f"STREAMLIT_HOST_DATA={layout.root}: another hostd runs on this folder") from None
+    return descriptor
+
+
+def check_ports(settings: Settings) -> None:
+    """Raises SettingsError that names the setting when a port is taken."""
+    for name, host, port in (
+        ("PORT", settings.bind, settings.port),
+        ("CONSOLE_PORT", "127.0.0.1", settings.console_port),
+    ):
+        if not is_free(port, host):
+            raise SettingsError(
+                f"STREAMLIT_HOST_{name}={port}: {host}:{port} is taken by another program or not ours"
+            )
+
+
+def end_orphans(layout: Layout) -> list[int]:
+    """SIGKILL what still runs from this data folder though no platform does. Returns the pids."""
+    marks = tuple(os.fsencode(f"{folder}/") for folder in (layout.apps, layout.sections))
+    ended = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid() and _runs_from(entry, marks):
+            os.kill(int(entry.name), signal.SIGKILL)
+            ended.append(int(entry.name))
+    return ended
+
+
+def _runs_from(process: Path, marks: tuple[bytes, ...]) -> bool:
+    try:
+        return any(part.startswith(marks) for part in (process / "cmdline").read_bytes().split(b"\0")[:6])
+    except OSError:
+        return False
+
+
+def set_bad_sections_aside(layout: Layout) -> list[str]:
+    """Rename every section that supervisor's parser refuses to ``.bad``: one would keep all from starting."""
+    problems = []
+    for path in sorted(layout.sections.glob("*.conf")):
+        try:
+            groups = programs.parse(path.read_text(encoding="utf-8"))
+            if [group.name for group in groups] != [path.stem]:
+                raise programs.BadSection(f"it holds {[group.name for group in groups]}")
+        except (programs.BadSection, UnicodeDecodeError, OSError) as error:
+            path.rename(path.with_suffix(".bad"))
+            problems.append(f"{path.name} is set aside as {path.stem}.bad: {error}")
+    return problems
+
+
+def write_platform(settings: Settings, layout: Layout) -> None:
+    """supervisord.conf, and the specs of hostd itself and of the console."""
+    hostd, console = platform_programs(layout)
+    environment = {
+        "LANG": "C.UTF-8",
+        **settings.build_environment,
+        **settings.app_environment,
+        **settings.own_environment,
+        "STREAMLIT_HOST_DATA": str(settings.data),
+        "PYTHONUNBUFFERED": "1",
+    }
+    serve = {"argv": [sys.executable, "-m", "hostd", "serve"], "env": environment, "cwd": str(ROOT)}
+    store.write_json(hostd.spec, serve)
+    store.write_json(console.spec, console_spec(settings))
+    text = programs.render_main(Templates(), layout, [hostd, console])
+    store.write_whole(layout.supervisord_conf, text.encode())
+
+
+def platform_programs(layout: Layout) -> tuple[Program, Program]:
+    """hostd and console: always to run, restarted whatever happens."""
+    hostd = Program(
+        name="hostd", spec=layout.supervisor / "hostd.json", log=_terminal_or(layout.logs / "hostd.out"),
+        autostart=True, autorestart="true", startsecs=1, startretries=1_000_000, priority=1, log_bytes=0, log_backups=0,
+    )  # fmt: skip
+    console = Program(
+        name="console", spec=layout.supervisor / "console.json", log=layout.logs / "console.log",
+        autostart=True, autorestart="true", startsecs=1, startretries=1_000_000, priority=2,
+    )  # fmt: skip
+    return hostd, console
+
+
+def _terminal_or(file: Path) -> Path:
+    """Where hostd's own lines go: supervisord's stdout, or a file where that can't be opened by name."""
+    mode = os.fstat(1).st_mode
+    return file if stat.S_ISSOCK(mode) else Path("/dev/fd/1")
+
+
+def _append_to_stdout() -> None:
+    """Two writers share a file that stdout was redirected to: both must append."""
+    if stat.S_ISREG(os.fstat(1).st_mode):
+        fcntl.fcntl(1, fcntl.F_SETFL, fcntl.fcntl(1, fcntl.F_GETFL) | os.O_APPEND)

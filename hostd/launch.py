@@ -1,0 +1,49 @@
+"""What every program's command runs first: set limits, tie it to supervisord's life, become the program.
+
+Run as ``python -I -S launch.py SPEC``. SPEC is a JSON file that only hostd writes::
+
+    {"argv": [...], "env": {...}, "cwd": "...", "idle": false}
+
+So no text of a user ever stands in a supervisord file, and nothing of the platform's environment
+reaches the program. Standard library only: it runs before any environment is chosen, and once per start.
+Exits with 78 (EX_CONFIG of sysexits.h) when it can't; supervisord does not retry that.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+
+REFUSED = 78
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def die_with_parent() -> None:
+    """Ask the kernel for SIGKILL when the parent ends, so that a killed supervisord leaves no orphan.
+
+    prctl(2): kept across execve, cleared by fork.
+    """
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def become(spec_path: str) -> None:
+    """Replace this process by the program that ``spec_path`` describes. Raises OSError or ValueError."""
+    with open(spec_path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib would double the start-up
+        spec = json.load(file)
+    die_with_parent()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.umask(0o077)
+    os.chdir(spec["cwd"])
+    os.execve(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 - that is its purpose
+
+
+if __name__ == "__main__":
+    try:
+        become(sys.argv[1])
+    except (OSError, ValueError, KeyError, IndexError) as error:
+        sys.stderr.write(f"hostd: this program can't be started: {error}\n")
+        sys.exit(REFUSED)

@@ -1,0 +1,151 @@
+"""The data folder's map: every path on disk, from the folder and an id. Pure; docs/disk.md tells each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hostd.models import PROGRAM_SEPARATOR
+
+BUILD_PREFIX = "build."
+"""Begins the name of the one-shot program that installs for an app (``build.demo-3f9a2c``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLayout:
+    """``apps/<app_id>/releases/<n>/``."""
+
+    root: Path
+
+    @property
+    def bundle(self) -> Path:
+        """The tree as uploaded; the app's working directory."""
+        return self.root / "bundle"
+
+    @property
+    def venv(self) -> Path:
+        """The venv, or a link to the one of an earlier release with the same dependencies."""
+        return self.root / "venv"
+
+    @property
+    def record(self) -> Path:
+        """release.json: there once, and only once, the release is complete."""
+        return self.root / "release.json"
+
+    @property
+    def install_log(self) -> Path:
+        """What the install said."""
+        return self.root / "install.log"
+
+
+@dataclass(frozen=True, slots=True)
+class AppLayout:
+    """``apps/<app_id>/``."""
+
+    root: Path
+
+    @property
+    def meta(self) -> Path:
+        """meta.json: what was asked and last known."""
+        return self.root / "meta.json"
+
+    @property
+    def log(self) -> Path:
+        """run.log: install, start and stop lines and the app's own output."""
+        return self.root / "run.log"
+
+    @property
+    def home(self) -> Path:
+        """The app's HOME; outlives every release."""
+        return self.root / "home"
+
+    @property
+    def releases(self) -> Path:
+        """The folder of all releases."""
+        return self.root / "releases"
+
+    def release(self, number: int) -> ReleaseLayout:
+        """The folder of release ``number``."""
+        return ReleaseLayout(self.releases / str(number))
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The whole data folder."""
+
+    root: Path
+
+    @property
+    def apps(self) -> Path:
+        """A folder per app."""
+        return self.root / "apps"
+
+    @property
+    def cache(self) -> Path:
+        """uv's cache, unless UV_CACHE_DIR names another."""
+        return self.root / "cache" / "uv"
+
+    @property
+    def logs(self) -> Path:
+        """hostd.log and console.log."""
+        return self.root / "logs"
+
+    @property
+    def supervisor(self) -> Path:
+        """supervisord's own folder."""
+        return self.root / "supervisor"
+
+    @property
+    def supervisord_conf(self) -> Path:
+        """The main file, for ``supervisorctl -c``."""
+        return self.supervisor / "supervisord.conf"
+
+    @property
+    def socket(self) -> Path:
+        """supervisord's socket, mode 0600."""
+        return self.supervisor / "supervisor.sock"
+
+    @property
+    def events_socket(self) -> Path:
+        """Where hostd hears of changes of state (datagrams from hostd/supervisor_plugin.py)."""
+        return self.supervisor / "events.sock"
+
+    @property
+    def lock(self) -> Path:
+        """Held as long as a platform runs on this data folder."""
+        return self.supervisor / "lock"
+
+    @property
+    def sections(self) -> Path:
+        """One file per program, and beside it the spec that its launcher reads."""
+        return self.supervisor / "apps"
+
+    def section(self, program: str) -> Path:
+        """The file with the section of ``program``."""
+        return self.sections / f"{program}.conf"
+
+    def spec(self, program: str) -> Path:
+        """What the launcher of ``program`` runs: argv, environment, working directory."""
+        return self.sections / f"{program}.json"
+
+    def app(self, app_id: str) -> AppLayout:
+        """The folder of one app."""
+        return AppLayout(self.apps / app_id)
+
+
+def program_name(app_id: str, release: int) -> str:
+    """The supervisord program that runs ``release`` of an app: ``demo-3f9a2c.r1``."""
+    return f"{app_id}{PROGRAM_SEPARATOR}{release}"
+
+
+def build_name(app_id: str) -> str:
+    """The supervisord program that installs for an app: ``build.demo-3f9a2c``."""
+    return BUILD_PREFIX + app_id
+
+
+def parse_program(program: str) -> tuple[str, int] | None:
+    """(app_id, release) of a program's name, or None when it is not an app's."""
+    app_id, separator, number = program.rpartition(PROGRAM_SEPARATOR)
+    if not separator or not number.isdecimal() or app_id.startswith(BUILD_PREFIX):
+        return None
+    return app_id, int(number)

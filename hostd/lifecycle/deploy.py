@@ -1,0 +1,189 @@
+"""The steps of one app's worker: deploy beside what runs, restart, keep running, halt, remove."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from dataclasses import dataclass
+
+from hostd import bundles, store
+from hostd.layout import Layout, ReleaseLayout, program_name
+from hostd.lifecycle.installing import Installer
+from hostd.lifecycle.launching import Launcher
+from hostd.lifecycle.registry import Registry, Ticket
+from hostd.models import App, Failure, Status, Wish
+from hostd.runlog import say
+from hostd.supervisor import Supervisor
+
+RETAIN = 10
+"""Releases kept on disk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployer:
+    """Brings one app to what is asked, step by step. Blocking; one thread per app."""
+
+    layout: Layout
+    registry: Registry
+    supervisor: Supervisor
+    installer: Installer
+    launcher: Launcher
+
+    def step(self, ticket: Ticket) -> bool:
+        """Take the next step towards what is asked; False when there is none left.
+
+        Raises AppFailed, Interrupted, SupervisorUnavailable.
+        """
+        app = self.registry.peek(ticket.app_id)
+        if app is None:
+            return False
+        if app.wish is Wish.DELETED:
+            return self.remove(app)
+        if app.wish is Wish.STOPPED:
+            return self.halt(ticket, app)
+        if app.status is Status.FAILED:
+            return False
+        if app.target != app.release:
+            return self.deploy(ticket, app)
+        if app.restart:
+            return self.restart(ticket, app)
+        return self.keep_running(ticket, app)
+
+    def deploy(self, ticket: Ticket, app: App) -> bool:
+        """Bring the target release up, beside the one that serves if there is one, and switch to it."""
+        self.installer.install(ticket, app, app.target)
+        moving = self._keeps_files(app)
+        if moving:
+            self._hand_over_files(ticket, app)
+        try:
+            port = self.launcher.start(ticket, app, app.target)
+        except BaseException:
+            self.launcher.drop(app.app_id, app.target)
+            if moving:
+                self._move_files(app, back=True)
+            raise
+        self._switch(ticket, app, port)
+        return True
+
+    def restart(self, ticket: Ticket, app: App) -> bool:
+        """Stop and start the release that serves. The mark goes last: a kill in between loses nothing."""
+        self.registry.serve(app.app_id, None)
+        self.supervisor.stop(program_name(app.app_id, app.target))
+        self._serve(ticket, app, self.launcher.start(ticket, app, app.target))
+        return True
+
+    def keep_running(self, ticket: Ticket, app: App) -> bool:
+        """See that the release runs and serves: start it, or wait for one that supervisord restarted."""
+        name = program_name(app.app_id, app.target)
+        state = self.supervisor.state(name)
+        if state is not None and state.alive and app.port and self.launcher.ports.hold(name, app.port):
+            if self.registry.serving(app.app_id) == app.port and state.pid == app.pid:
+                return False
+            self.launcher.await_ready(ticket, app, app.target, app.port)
+            self._serve(ticket, app, app.port)
+        else:
+            self.supervisor.stop(name)
+            self._serve(ticket, app, self.launcher.start(ticket, app, app.target))
+        self.launcher.drop_others(app, keep=app.target)
+        return False
+
+    def halt(self, ticket: Ticket, app: App) -> bool:
+        """Stop everything of the app's, its install included."""
+        run_log = self.layout.app(app.app_id).log
+        self.registry.serve(app.app_id, None)
+        self.installer.forget(app.app_id)
+        self.launcher.drop_others(app, keep=app.release)
+        if app.release is not None:
+            self.launcher.stop(program_name(app.app_id, app.release))
+        self.launcher.ports.release(program_name(app.app_id, app.target))
+        if app.status is not Status.STOPPED:
+            say(run_log, "stop: the app is stopped")
+        self.registry.note(ticket, app.app_id, status=Status.STOPPED, pid=None, port=None, restart=False)
+        return False
+
+    def remove(self, app: App) -> bool:
+        """Take everything of the app's away: programs, ports, folder."""
+        self.registry.serve(app.app_id, None)
+        self.installer.forget(app.app_id)
+        self.launcher.drop_others(app, keep=None)
+        for number in {app.target, app.release} - {None}:
+            self.launcher.ports.release(program_name(app.app_id, number or 0))
+        folder = self.layout.app(app.app_id).root
+        doomed = folder.with_name(f".deleted-{app.app_id}-{secrets.token_hex(3)}")
+        folder.rename(doomed)
+        shutil.rmtree(doomed, ignore_errors=True)
+        self.registry.drop(app.app_id)
+        return False
+
+    def fail(self, ticket: Ticket, failure: Failure) -> None:
+        """Record how a step ended badly; what ran before an update keeps running."""
+        app = self.registry.get(ticket.app_id)
+        say(self.layout.app(app.app_id).log, f"failed: {failure.kind}: {failure.message}")
+        if app.release is not None and app.target != app.release:
+            self._fall_back(ticket, app, app.release, failure)
+            return
+        self.registry.serve(app.app_id, None)
+        if app.release is not None:
+            self.supervisor.stop(program_name(app.app_id, app.release))
+        self.launcher.ports.release(program_name(app.app_id, app.target))
+        changes = {"status": Status.FAILED, "error": failure, "pid": None, "port": None, "restart": False}
+        self.registry.note(ticket, app.app_id, **changes)
+
+    def _fall_back(self, ticket: Ticket, app: App, release: int, failure: Failure) -> None:
+        """A failed update: the release of before is the one asked for again."""
+        self.launcher.ports.release(program_name(app.app_id, app.target))
+        status = Status.FAILED
+        if self.registry.serving(app.app_id) is not None:
+            status = Status.RUNNING
+        elif app.restart:
+            status = Status.STARTING
+        digests = bundles.digests(self._release(app, release))
+        self.registry.note(ticket, app.app_id, status=status, error=failure, target=release, **digests)
+
+    def _switch(self, ticket: Ticket, app: App, port: int) -> None:
+        """New visitors go to the target from here on; then the old program goes."""
+        release = self._release(app, app.target)
+        record = store.read_json(release.record)
+        bundles.point_at(self.layout.app(app.app_id), release)
+        changes = {"release": app.target, "error": None, "streamlit_version": record.get("streamlit_version")}
+        self._serve(ticket, app, port, **changes)
+        self.launcher.drop_others(app, keep=app.target)
+        bundles.sweep(self.layout.app(app.app_id), keep={app.target}, retain=RETAIN)
+
+    def _serve(self, ticket: Ticket, app: App, port: int, **changes: object) -> None:
+        """Open the route. It goes first: whoever reads ``running`` can open the app."""
+        state = self.supervisor.state(program_name(app.app_id, app.target))
+        found = {
+            "status": Status.RUNNING,
+            "port": port,
+            "pid": state.pid if state else None,
+            "restart": False,
+        }
+        ticket.check()
+        self.registry.serve(app.app_id, port)
+        self.registry.note(ticket, app.app_id, **found, **changes)
+
+    def _keeps_files(self, app: App) -> bool:
+        return app.release is not None and bool(bundles.written_beside(self._release(app, app.release)))
+
+    def _hand_over_files(self, ticket: Ticket, app: App) -> None:
+        """The app wrote beside its code: the old release stops, and the new one starts with those files."""
+        assert app.release is not None  # noqa: S101 - for the type checker
+        name = program_name(app.app_id, app.release)
+        say(
+            self.layout.app(app.app_id).log,
+            "stop: files that the app wrote beside its code move to the new release",
+        )
+        state = self.supervisor.state(name)
+        self.registry.serve(app.app_id, None)
+        self.registry.note(ticket, app.app_id, pid=None, restart=state is not None and state.alive)
+        self.supervisor.stop(name)
+        self._move_files(app)
+
+    def _move_files(self, app: App, *, back: bool = False) -> None:
+        assert app.release is not None  # noqa: S101 - for the type checker
+        old, new = self._release(app, app.release), self._release(app, app.target)
+        bundles.move_written(*((new, old) if back else (old, new)))
+
+    def _release(self, app: App, number: int) -> ReleaseLayout:
+        return self.layout.app(app.app_id).release(number)

@@ -1,0 +1,123 @@
+"""From a complete release to a serving process: port, program, health; and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hostd import programs, store
+from hostd.errors import AppFailed, NoFreePort
+from hostd.health import End, Health, Ports
+from hostd.layout import Layout, parse_program, program_name
+from hostd.lifecycle.environment import launch_spec
+from hostd.lifecycle.registry import Registry, Ticket
+from hostd.lifecycle.workers import Slots
+from hostd.models import App, Failure, FailureKind, Status
+from hostd.runlog import say, tail
+from hostd.settings import Settings
+from hostd.supervisor import EXITED, FATAL, STOPPED, ProcessState, Supervisor
+from hostd.templating import Templates
+
+TAIL_LINES = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launcher:
+    """Starts and stops the programs of apps; a few starts at a time for all."""
+
+    settings: Settings
+    layout: Layout
+    templates: Templates
+    supervisor: Supervisor
+    registry: Registry
+    ports: Ports
+    health: Health
+    slots: Slots
+
+    def start(self, ticket: Ticket, app: App, number: int) -> int:
+        """Start a release's program and wait until it serves. Returns its port.
+
+        Raises AppFailed, Interrupted; then the program is stopped.
+        """
+        name = program_name(app.app_id, number)
+        run_log = self.layout.app(app.app_id).log
+        with self.slots.hold(ticket):
+            self.registry.note(ticket, app.app_id, status=Status.STARTING)
+            port = self._lease(name, app.port)
+            say(run_log, f"start: release {number} on port {port}")
+            self._launch(app, number, port)
+            try:
+                self.await_ready(ticket, app, number, port)
+            except BaseException:
+                self.stop(name)
+                raise
+        say(run_log, f"start: release {number} serves")
+        return port
+
+    def await_ready(self, ticket: Ticket, app: App, number: int, port: int) -> None:
+        """Wait until the release's program serves on ``port``. Raises AppFailed, Interrupted."""
+        name = program_name(app.app_id, number)
+        end = self.health.wait(
+            port,
+            f"{self.settings.path_prefix}/apps/{app.app_id}",
+            timeout=self.settings.start_timeout,
+            dead=lambda: _is_dead(self.supervisor.state(name)),
+            told_to_stop=lambda: not ticket.valid(),
+        )
+        ticket.check()
+        if end is not End.READY:
+            raise AppFailed(self._failure(app, name, end))
+
+    def stop(self, name: str) -> None:
+        """Stop a program and give its port back; it stays known, so that operators can start it."""
+        self.supervisor.stop(name)
+        self.ports.release(name)
+
+    def drop(self, app_id: str, number: int) -> None:
+        """Stop and forget the program of a release, and give its port back."""
+        name = program_name(app_id, number)
+        self.supervisor.remove(name, self.layout.section(name))
+        self.ports.release(name)
+
+    def drop_others(self, app: App, *, keep: int | None) -> None:
+        """Forget every program of the app's but the one of release ``keep``."""
+        for name in list(self.supervisor.states()):
+            owner = parse_program(name)
+            if owner is not None and owner[0] == app.app_id and owner[1] != keep:
+                self.drop(*owner)
+
+    def _launch(self, app: App, number: int, port: int) -> None:
+        name = program_name(app.app_id, number)
+        app_layout = self.layout.app(app.app_id)
+        (app_layout.home / "storage").mkdir(mode=0o700, parents=True, exist_ok=True)
+        store.write_json(self.layout.spec(name), launch_spec(self.settings, app, app_layout, number, port))
+        program = programs.app_program(self.layout, name, app_layout.log)
+        self.supervisor.put(name, self.layout.section(name), programs.render(self.templates, program))
+        self.supervisor.start(name)
+
+    def _lease(self, name: str, preferred: int | None) -> int:
+        try:
+            return self.ports.lease(name, preferred)
+        except NoFreePort as error:
+            raise AppFailed(Failure(FailureKind.PORT_UNAVAILABLE, str(error))) from None
+
+    def _failure(self, app: App, name: str, end: End) -> Failure:
+        last = tail(self.layout.app(app.app_id).log, TAIL_LINES)
+        if end is End.OUT_OF_TIME:
+            text = (
+                f"The app did not answer within {self.settings.start_timeout} s. Does it ever come to serve?"
+            )
+            return Failure(FailureKind.START_TIMEOUT, text, last)
+        state = self.supervisor.state(name)
+        if state is not None and state.exit == 1 and "Port " in last and "is not available" in last:
+            return Failure(FailureKind.PORT_UNAVAILABLE, "The app's port was taken by another program.", last)
+        how = describe_exit(state.exit if state else 0)
+        return Failure(FailureKind.CRASHED, f"The app {how} again and again. Its last lines say why.", last)
+
+
+def _is_dead(state: ProcessState | None) -> bool:
+    return state is None or state.state in (STOPPED, EXITED, FATAL)
+
+
+def describe_exit(code: int) -> str:
+    """An exit in words: of a code, or of minus a signal's number."""
+    return f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"

@@ -1,0 +1,110 @@
+"""What supervisord shows, compared with what was asked: crashes are mended, operators' wishes are taken."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hostd.layout import BUILD_PREFIX, Layout, build_name, parse_program, program_name
+from hostd.lifecycle.deploy import Deployer
+from hostd.lifecycle.launching import describe_exit
+from hostd.lifecycle.registry import Registry
+from hostd.lifecycle.workers import Workers
+from hostd.models import App, Failure, FailureKind, Status, Wish
+from hostd.runlog import say, tail
+from hostd.supervisor import BACKOFF, EXITED, FATAL, STOPPED, ProcessState
+
+RESTARTS, WINDOW = 5, 600.0
+"""More restarts than this many within this many seconds are a crash loop, however slow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observer:
+    """Looks at every program's state; never blocks, wakes workers for what takes time."""
+
+    layout: Layout
+    registry: Registry
+    workers: Workers
+    deployer: Deployer
+    restarts: dict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
+
+    def look(self, states: Mapping[str, ProcessState]) -> None:
+        """Compare all apps with ``states``. An app whose worker is busy is left to it."""
+        for app_id in self.registry.ids():
+            if not self.workers.busy(app_id):
+                self._look_at(app_id, states)
+        self._drop_strangers(states)
+
+    def _look_at(self, app_id: str, states: Mapping[str, ProcessState]) -> None:
+        app = self.registry.peek(app_id)
+        if app is None:
+            return
+        number = app.release if app.release is not None else app.target
+        state = states.get(program_name(app_id, number))
+        settled = app.wish is Wish.STOPPED or app.status is Status.FAILED
+        if app.wish is Wish.DELETED or (app.target != app.release and not settled) or app.restart:
+            self.workers.wake(app_id)
+        elif settled:
+            self._settled(app, state)
+        else:
+            self._meant_to_run(app, state)
+        install = states.get(build_name(app_id))
+        if install is not None and install.halted:
+            self.deployer.installer.forget(app_id)
+
+    def _settled(self, app: App, state: ProcessState | None) -> None:
+        if state is not None and state.alive and app.release is not None and state.state != BACKOFF:
+            say(self.layout.app(app.app_id).log, "start: an operator started the program")
+            self._ask(app, wish=Wish.RUNNING, status=Status.STARTING, error=None)
+
+    def _meant_to_run(self, app: App, state: ProcessState | None) -> None:
+        if state is None or (state.state == STOPPED and not state.started):
+            self.workers.wake(app.app_id)
+        elif state.state == STOPPED:
+            say(self.layout.app(app.app_id).log, "stop: an operator stopped the program")
+            self._ask(app, wish=Wish.STOPPED)
+        elif state.state in (FATAL, EXITED):
+            self._crashed(app, state, "again and again")
+        elif state.pid != app.pid or self.registry.serving(app.app_id) is None:
+            self._restarted(app, state)
+
+    def _restarted(self, app: App, state: ProcessState) -> None:
+        """supervisord brought it back (or is about to): wait until it serves."""
+        if app.status is Status.RUNNING and app.pid is not None:
+            say(
+                self.layout.app(app.app_id).log,
+                f"crash: the app {describe_exit(state.exit)}; it is started again",
+            )
+            recent = self.restarts[app.app_id]
+            recent.append(time.monotonic())
+            while recent[0] < time.monotonic() - WINDOW:
+                recent.popleft()
+            if len(recent) > RESTARTS:
+                self._crashed(app, state, f"more than {RESTARTS} times in {WINDOW / 60:.0f} minutes")
+                return
+        self.registry.serve(app.app_id, None)
+        self.registry.note(None, app.app_id, status=Status.STARTING, pid=None)
+        self.workers.wake(app.app_id)
+
+    def _crashed(self, app: App, state: ProcessState, how_often: str) -> None:
+        last = tail(self.layout.app(app.app_id).log, 40)
+        text = f"The app {describe_exit(state.exit)} {how_often}. Its last lines say why."
+        self.restarts.pop(app.app_id, None)
+        self.deployer.fail(self.registry.ticket(app.app_id), Failure(FailureKind.CRASHED, text, last))
+
+    def _ask(self, app: App, **changes: object) -> None:
+        self.registry.ask(app.app_id, lambda _: dict(changes))
+        self.workers.wake(app.app_id)
+
+    def _drop_strangers(self, states: Mapping[str, ProcessState]) -> None:
+        """Programs of apps that are no more: a deletion that was cut short."""
+        for name in states:
+            owner = parse_program(name)
+            if owner is not None and self.registry.peek(owner[0]) is None:
+                self.deployer.launcher.drop(*owner)
+            elif (
+                name.startswith(BUILD_PREFIX) and self.registry.peek(name.removeprefix(BUILD_PREFIX)) is None
+            ):
+                self.deployer.installer.forget(name.removeprefix(BUILD_PREFIX))

@@ -1,0 +1,160 @@
+"""Every app in memory, saved whole at each change, and the routing table made from it."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from hostd.errors import Conflict, DiskFull, HostdError, Interrupted, UnknownApp
+from hostd.models import App, Route, RoutingTable, Wish
+from hostd.runlog import now
+from hostd.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A worker's leave to go on, until somebody asks for something else of the same app."""
+
+    app_id: str
+    valid: Callable[[], bool]
+
+    def check(self) -> None:
+        """Raises Interrupted when something else was asked for meanwhile."""
+        if not self.valid():
+            raise Interrupted(self.app_id)
+
+
+class Registry:
+    """The apps. Values are replaced, never edited; ``table`` is always whole."""
+
+    def __init__(self, store: Store, console: Route) -> None:
+        self._store = store
+        self._lock = threading.RLock()
+        self._apps: dict[str, App] = {}
+        self._asked: dict[str, int] = {}
+        self._serving: dict[str, int] = {}
+        self._unsaved: set[str] = set()
+        self._console = console
+        self.table = RoutingTable(console)
+
+    def load(self) -> None:
+        """Take in what is on disk."""
+        with self._lock:
+            self._apps = {app.app_id: app for app in self._store.load_all()}
+            self._publish()
+
+    def get(self, app_id: str) -> App:
+        """Raises UnknownApp, also for one that is being deleted."""
+        app = self._apps.get(app_id)
+        if app is None or app.wish is Wish.DELETED:
+            raise UnknownApp(app_id)
+        return app
+
+    def peek(self, app_id: str) -> App | None:
+        """Like get, but one that is being deleted counts."""
+        return self._apps.get(app_id)
+
+    def all(self) -> list[App]:
+        """Every app that people see, oldest first."""
+        apps = list(self._apps.values())
+        return sorted((a for a in apps if a.wish is not Wish.DELETED), key=lambda a: (a.created_at, a.app_id))
+
+    def ids(self) -> list[str]:
+        """Every id, those being deleted included."""
+        return list(self._apps)
+
+    def add(self, app: App) -> None:
+        """Take in a new app that is on disk already. Raises Conflict when the id is taken."""
+        with self._lock:
+            if app.app_id in self._apps:
+                raise Conflict(f"The id '{app.app_id}' is taken. Choose another, or leave app_id out.")
+            self._apps[app.app_id] = app
+            self._publish()
+
+    def drop(self, app_id: str) -> None:
+        """Forget an app whose folder is gone."""
+        with self._lock:
+            self._apps.pop(app_id, None)
+            self._serving.pop(app_id, None)
+            self._unsaved.discard(app_id)
+            self._publish()
+
+    def ask(self, app_id: str, decide: Callable[[App], dict[str, Any]]) -> App:
+        """Change what is asked of an app, durably, and end what its worker does now.
+
+        ``decide`` gets the app and returns what changes; it runs under the lock. Raises UnknownApp, DiskFull.
+        """
+        with self._lock:
+            changes = decide(self.get(app_id))
+            if not changes:
+                return self._apps[app_id]
+            changed = self._changed(app_id, changes)
+            self._store.save(changed)
+            self._asked[app_id] = self._asked.get(app_id, 0) + 1
+            self._apps[app_id] = changed
+            self._publish()
+            return changed
+
+    def note(self, ticket: Ticket | None, app_id: str, **changes: Any) -> App:
+        """Record what was found. A disk that is full now does not stop the app: it is saved later.
+
+        Raises Interrupted when the ticket is no longer valid: what was found is then no longer the matter.
+        """
+        with self._lock:
+            if ticket is not None:
+                ticket.check()
+            current = self._apps[app_id]
+            if all(getattr(current, name) == value for name, value in changes.items()):
+                return current
+            self._apps[app_id] = self._changed(app_id, changes)
+            self._unsaved.add(app_id)
+            self._publish()
+        self.save_pending()
+        return self._apps[app_id]
+
+    def save_pending(self) -> None:
+        """Write what could not be written, or not yet."""
+        with self._lock:
+            for app_id in list(self._unsaved):
+                try:
+                    self._store.save(self._apps[app_id])
+                    self._unsaved.discard(app_id)
+                except (DiskFull, OSError, HostdError) as error:
+                    log.warning("the state of %s can't be saved now: %s", app_id, error)
+
+    def serve(self, app_id: str, port: int | None) -> None:
+        """Open the app's route to ``port``, or close it."""
+        with self._lock:
+            if self._serving.get(app_id) != port:
+                if port is None:
+                    self._serving.pop(app_id, None)
+                else:
+                    self._serving[app_id] = port
+                self._publish()
+
+    def serving(self, app_id: str) -> int | None:
+        """The port that the app's visitors reach now."""
+        return self._serving.get(app_id)
+
+    def ticket(self, app_id: str) -> Ticket:
+        """Leave to work on what is asked right now."""
+        asked = self._asked.get(app_id, 0)
+        return Ticket(app_id, lambda: self._asked.get(app_id, 0) == asked)
+
+    def _changed(self, app_id: str, changes: dict[str, Any]) -> App:
+        return dataclasses.replace(self._apps[app_id], **changes, updated_at=now())
+
+    def _publish(self) -> None:
+        routes = {
+            app.app_id: Route(app.status, self._serving.get(app.app_id), app.name)
+            for app in self._apps.values()
+            if app.wish is not Wish.DELETED
+        }
+        self.table = RoutingTable(self._console, MappingProxyType(routes))

@@ -1,0 +1,163 @@
+"""Composition root of the service: builds every room once and hands it in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import logging.handlers
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvicorn
+from fastapi import FastAPI
+
+from hostd import __version__, problems
+from hostd.api import Api, Problem
+from hostd.gateway import GatewayOptions, protocol_class
+from hostd.guard import Guard
+from hostd.health import Health, Ports
+from hostd.layout import Layout
+from hostd.lifecycle import Lifecycle
+from hostd.lifecycle.deploy import Deployer
+from hostd.lifecycle.installing import Installer
+from hostd.lifecycle.launching import Launcher
+from hostd.lifecycle.registry import Registry
+from hostd.lifecycle.workers import Slots
+from hostd.models import Route, Status
+from hostd.settings import Settings, load
+from hostd.store import Store
+from hostd.supervisor import Changes, Supervisor
+from hostd.templating import Templates
+
+log = logging.getLogger("hostd")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """All rooms, wired."""
+
+    settings: Settings
+    layout: Layout
+    templates: Templates
+    lifecycle: Lifecycle
+
+
+def build(settings: Settings) -> House:
+    """Make every room once."""
+    layout, templates = Layout(settings.data), Templates()
+    store = Store(layout)
+    registry = Registry(store, Route(Status.RUNNING, settings.console_port, "console"))
+    supervisor = Supervisor(layout.socket)
+    shared: Any = {
+        "settings": settings,
+        "layout": layout,
+        "templates": templates,
+        "supervisor": supervisor,
+        "registry": registry,
+    }
+    installer = Installer(**shared, slots=Slots(settings.parallel_installs))
+    ports = Ports(settings.port_min, settings.port_max)
+    launcher = Launcher(**shared, ports=ports, health=Health(), slots=Slots(settings.parallel_starts))
+    deployer = Deployer(
+        layout=layout, registry=registry, supervisor=supervisor, installer=installer, launcher=launcher
+    )
+    return House(
+        settings,
+        layout,
+        templates,
+        Lifecycle(layout=layout, store=store, registry=registry, deployer=deployer),
+    )
+
+
+def create_app(house: House) -> FastAPI:
+    """The FastAPI service: ``/api`` and the failures of everything else."""
+    app = FastAPI(
+        title="hostd",
+        version=__version__,
+        description="Upload a Streamlit app, get a URL.",
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        servers=[{"url": house.settings.path_prefix or "/"}],
+        lifespan=_lifespan(house),
+    )
+    app.include_router(Api(house.lifecycle, house.settings, house.templates).router())
+    app.add_middleware(Guard, settings=house.settings)
+    problems.install(app)
+    return app
+
+
+def _lifespan(house: House) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        changes = Changes(house.layout.events_socket)
+        await asyncio.to_thread(house.lifecycle.recover)
+        threads = [
+            threading.Thread(target=house.lifecycle.watch, args=(changes,), name="watch", daemon=True),
+            threading.Thread(target=_announce_console, args=(house,), name="announce", daemon=True),
+        ]
+        for thread in threads:
+            thread.start()
+        yield
+        house.lifecycle.close()
+
+    return lifespan
+
+
+def _announce_console(house: House, interval: float = 0.1) -> None:
+    """Say where the console is once it answers."""
+    health = house.lifecycle.deployer.launcher.health
+    base = f"{house.settings.path_prefix}/console"
+    while not health.ready(house.settings.console_port, base):
+        time.sleep(interval)
+    log.info("console: %s/console/", house.settings.public_base)
+
+
+def serve() -> None:
+    """Run the service until SIGTERM. What ``python -m hostd serve`` does."""
+    settings = load()
+    house = build(settings)
+    _log_to(house.layout)
+    log.info("hostd %s on %s:%s, data in %s", __version__, settings.bind, settings.port, settings.data)
+    for notice in settings.notices:
+        log.warning(notice)
+    options = GatewayOptions(
+        prefix=settings.path_prefix,
+        public_scheme=urlsplit(settings.public_base).scheme,
+        trusted_proxies=settings.trusted_proxies,
+    )
+    config = uvicorn.Config(
+        create_app(house),
+        host=settings.bind,
+        port=settings.port,
+        http=protocol_class(lambda: house.lifecycle.registry.table, options, house.templates),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )
+    uvicorn.Server(config).run()
+
+
+def _log_to(layout: Layout) -> None:
+    file = logging.handlers.RotatingFileHandler(
+        layout.logs / "hostd.log", maxBytes=10_000_000, backupCount=3, encoding="utf-8"
+    )
+    terminal = logging.StreamHandler(sys.stdout)
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    terminal.setFormatter(logging.Formatter("hostd: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[file, terminal])
+    for chatty in ("httpx", "httpcore", "uvicorn.error"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+__all__ = ["House", "Problem", "build", "create_app", "serve"]

@@ -1,0 +1,240 @@
+"""Environment to one frozen Settings. The only reader of os.environ; env.example documents each name."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from hostd.errors import SettingsError
+
+PREFIX = "STREAMLIT_HOST_"
+
+GONE = {
+    "API_BIND": "STREAMLIT_HOST_BIND",
+    "API_PORT": "STREAMLIT_HOST_PORT",
+    "ADMIN_BIND": "STREAMLIT_HOST_BIND",
+    "ADMIN_PORT": "STREAMLIT_HOST_PORT",
+    "API_URL": "STREAMLIT_HOST_PUBLIC_BASE",
+}
+"""Names of the original streamlit_host that no longer act, and where their purpose went."""
+
+_BUILD_PATTERN = re.compile(
+    r"UV_\w+|(?i:https?|all|no|ftp)_(?i:proxy)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
+    r"|PATH|HOME|LANG|LC_ALL|LC_CTYPE|TZ|TMPDIR|NETRC|LD_LIBRARY_PATH"
+)
+_APP_PATTERN = re.compile(
+    r"(?i:https?|all|no|ftp)_(?i:proxy)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
+    r"|PATH|LANG|LC_ALL|LC_CTYPE|TZ|LD_LIBRARY_PATH"
+)
+_LOOPBACK_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost"}
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _boolean(text: str) -> bool:
+    words = {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "on": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "off": False,
+    }
+    if text.lower() not in words:
+        raise ValueError("must be 1 or 0 (true/false, yes/no, on/off)")
+    return words[text.lower()]
+
+
+def _data_dir(text: str) -> Path:
+    path = Path(text).expanduser().absolute()
+    if re.search(r"[\x00-\x1f\x7f%;\"'\\]", str(path)):
+        raise ValueError("must not hold quotes, %, ; backslashes or control characters")
+    return path
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        if text == "localhost":
+            return "127.0.0.1"
+        raise ValueError("must be an IP address of this machine, such as 127.0.0.1 or 0.0.0.0") from None
+
+
+def _public_base(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError("must be a URL such as https://apps.example.com/tools/st") from None
+    bare = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
+    path = parts.path.rstrip("/")
+    if not bare or parts.username is not None or port == 0 or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
+        raise ValueError("must be http(s)://host[:port][/path], without query, user or %-escapes")
+    if any(part in (".", "..") for part in path.split("/")):
+        raise ValueError("must not hold . or .. in its path")
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    try:
+        return tuple(str(ipaddress.ip_network(item, strict=False)) for item in items)
+    except ValueError:
+        raise ValueError("must be addresses or networks with commas between, such as 10.0.0.0/8") from None
+
+
+def _token(text: str) -> str:
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be printable ASCII without spaces")
+    return text
+
+
+def _setting(name: str, parse: Callable[[str], Any], default: Any = MISSING) -> Any:
+    return field(default=default, metadata={"name": PREFIX + name, "parse": parse})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set. Durations in seconds, sizes in MB (10**6 bytes), ports as numbers."""
+
+    data: Path = _setting("DATA", _data_dir, Path("data"))
+    bind: str = _setting("BIND", _address, "127.0.0.1")
+    port: int = _setting("PORT", _integer(1, 65535), 8080)
+    public_base: str = _setting("PUBLIC_BASE", _public_base, "")
+    port_min: int = _setting("PORT_MIN", _integer(1024, 65535), 8501)
+    port_max: int = _setting("PORT_MAX", _integer(1024, 65535), 8999)
+    console_port: int = _setting("CONSOLE_PORT", _integer(1024, 65535), 8500)
+    admin_token: str = field(
+        default="", repr=False, metadata={"name": PREFIX + "ADMIN_TOKEN", "parse": _token}
+    )
+    allow_open: bool = _setting("ALLOW_OPEN", _boolean, False)
+    max_upload_mb: int = _setting("MAX_UPLOAD_MB", _integer(1, 100_000), 200)
+    install_timeout: int = _setting("INSTALL_TIMEOUT", _integer(1, 86_400), 900)
+    start_timeout: int = _setting("START_TIMEOUT", _integer(1, 3_600), 60)
+    parallel_installs: int = _setting("PARALLEL_INSTALLS", _integer(1, 64), 2)
+    parallel_starts: int = _setting("PARALLEL_STARTS", _integer(1, 64), 4)
+    trusted_proxies: tuple[str, ...] = _setting("TRUSTED_PROXIES", _networks, ())
+    own_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    build_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    app_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    notices: tuple[str, ...] = ()
+
+    @property
+    def path_prefix(self) -> str:
+        """The path of the public base: '' or such as '/tools/st'."""
+        return urlsplit(self.public_base).path
+
+    @property
+    def local_url(self) -> str:
+        """Where this machine reaches the one port, whatever the public base says."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.bind, self.bind)  # noqa: S104 - a lookup
+        return f"http://{f'[{host}]' if ':' in host and host[0] != '[' else host}:{self.port}"
+
+    @property
+    def open_without_token(self) -> bool:
+        """Whether anybody who reaches the port from elsewhere may change everything."""
+        return not self.admin_token and not is_loopback(self.public_base)
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the host of ``url`` is this machine itself, by name or address."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") in _LOOPBACK_NAMES
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from ``environ`` (default: the process's own).
+
+    Raises SettingsError with one line that names the variable, when a name is unknown, a value is bad,
+    or the port would be open to strangers without a token.
+    """
+    env = dict(os.environ if environ is None else environ)
+    known = {f.metadata["name"]: f for f in fields(Settings) if f.metadata}
+    notices = _check_names(env, known)
+    values = {
+        f.name: _parse(name, env[name], f.metadata["parse"]) for name, f in known.items() if env.get(name)
+    }
+    port = values.get("port", 8080)
+    settings = Settings(
+        **{"data": _data_dir("data"), "public_base": f"http://127.0.0.1:{port}", **values},
+        own_environment={name: env[name] for name in known if env.get(name)},
+        build_environment=_select(env, _BUILD_PATTERN),
+        app_environment=_select(env, _APP_PATTERN),
+        notices=notices + _warnings(values),
+    )
+    _check_whole(settings)
+    return settings
+
+
+def _parse(name: str, text: str, parse: Callable[[str], Any]) -> Any:
+    try:
+        return parse(text.strip())
+    except ValueError as error:
+        shown = "" if name.endswith("TOKEN") else f"={text!r}"
+        raise SettingsError(f"{name}{shown}: {error}") from None
+
+
+def _select(env: Mapping[str, str], pattern: re.Pattern[str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if pattern.fullmatch(name)}
+
+
+def _check_names(env: Mapping[str, str], known: Mapping[str, object]) -> tuple[str, ...]:
+    notices = []
+    for name in sorted(env):
+        short = name.removeprefix(PREFIX)
+        if short == name or name in known:
+            continue
+        if short not in GONE:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else "; env.example lists the known names"
+            raise SettingsError(f"{name}: unknown setting{hint}")
+        notices.append(f"{name} is passed over: everything is on one port now, see {GONE[short]}")
+    return tuple(notices)
+
+
+def _warnings(values: Mapping[str, Any]) -> tuple[str, ...]:
+    reachable = not ipaddress.ip_address(values.get("bind", "127.0.0.1")).is_loopback
+    if reachable and not values.get("admin_token"):
+        return (
+            f"warning: listening on {values['bind']} without {PREFIX}ADMIN_TOKEN: anybody may change all",
+        )
+    return ()
+
+
+def _check_whole(settings: Settings) -> None:
+    if settings.port_min > settings.port_max:
+        raise SettingsError(
+            f"{PREFIX}PORT_MIN={settings.port_min}: is above {PREFIX}PORT_MAX={settings.port_max}"
+        )
+    for name, port in (("PORT", settings.port), ("CONSOLE_PORT", settings.console_port)):
+        if settings.port_min <= port <= settings.port_max:
+            raise SettingsError(
+                f"{PREFIX}{name}={port}: lies in the apps' pool {settings.port_min}-{settings.port_max}"
+            )
+    if settings.port == settings.console_port:
+        raise SettingsError(f"{PREFIX}CONSOLE_PORT={settings.console_port}: is the same as {PREFIX}PORT")
+    if settings.open_without_token and not settings.allow_open:
+        raise SettingsError(
+            f"{PREFIX}ADMIN_TOKEN: is not set, and {PREFIX}PUBLIC_BASE={settings.public_base} is not this "
+            f"machine; set a token, or {PREFIX}ALLOW_OPEN=1 to let everybody in"
+        )
