@@ -6,14 +6,15 @@ from typing import Any
 
 import streamlit as st
 
-from console.desk import Desk, plain, watch
+from console.desk import Desk, heading, plain, watch
 from console.texts import Say
 
 
 def show(desk: Desk) -> None:
     """The page."""
-    health = desk.hostd.health()
-    st.title(desk.say("about"), anchor=False)
+    health = desk.ask(desk.hostd.health)
+    watch(desk, health, desk.hostd.health, every=3)
+    heading(desk.say("about"))
     st.write(desk.say("about_text"))
     _counts(desk.say, health)
     st.table(
@@ -21,7 +22,6 @@ def show(desk: Desk) -> None:
     )
     base = str(health.get("public_base") or desk.public_base).rstrip("/")
     st.link_button(desk.say("about_docs"), f"{base}/api/docs", icon=":material/api:")
-    watch(health, desk.hostd.health, every=3)
 
 
 def _counts(say: Say, health: dict[str, Any]) -> None:

@@ -6,36 +6,39 @@ import streamlit as st
 
 from console.client import App, Missing, Refused
 from console.code_tab import code_tab
-from console.desk import Desk, act, local, plain, tell, watch
-from console.parts import ask_delete, badge, confirm_delete, failure, live_log, open_link, steps
+from console.desk import Desk, act, heading, local, plain, tell, watch
+from console.parts import (
+    ask_delete,
+    badge,
+    confirm_delete,
+    failure,
+    live_log,
+    missing,
+    open_link,
+    progress,
+    steps,
+)
 
 
 def show(desk: Desk) -> None:
     """The page."""
     app_id = st.query_params.get("id", "")
     try:
-        app = desk.hostd.app(app_id)
+        app = desk.ask(lambda: desk.hostd.app(app_id))
     except Missing:
-        _missing(desk, app_id)
+        missing(desk, app_id)
         return
+    watch(desk, app, lambda: desk.hostd.app(app_id), every=1 if app.busy else 2)
     _head(desk, app)
     _state(desk, app)
     _tabs(desk, app)
     confirm_delete(desk, [app])
-    watch(app, lambda: desk.hostd.app(app_id), every=1 if app.busy else 2)
-
-
-def _missing(desk: Desk, app_id: str) -> None:
-    st.title(desk.say("app"), anchor=False)
-    st.info(f"{desk.say('app_missing', id=plain(app_id))} {desk.say('app_missing_text')}")
-    if st.button(desk.say("apps"), icon=":material/arrow_back:"):
-        desk.go("apps")
 
 
 def _head(desk: Desk, app: App) -> None:
     say = desk.say
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(plain(app.name), anchor=False, width="content")
+        heading(plain(app.name))
         badge(app, say)
     st.caption(
         say("app_facts", id=app.app_id, version=app.streamlit_version or "–", time=local(app.updated_at))
@@ -58,34 +61,30 @@ def _actions(desk: Desk, app: App) -> None:
 
 
 def _state(desk: Desk, app: App) -> None:
-    if app.busy:
-        steps(app, desk.say)
-        st.caption(desk.say(f"now_{app.status}", name=plain(app.name)))
-        if app.pid:
-            st.caption(desk.say("now_updating"))
-    else:
+    if not app.busy:
         failure(app, desk.say)
+        return
+    steps(app, desk.say)
+    progress(app, desk.say)
+    if app.pid:
+        st.caption(desk.say("now_updating"))
 
 
 def _tabs(desk: Desk, app: App) -> None:
-    labels = [desk.say(f"tab_{name}") for name in ("log", "code", "settings")]
-    log, code, settings = st.tabs(labels, key=f"tabs:{desk.say.language}", on_change="rerun")
-    if log.open:
-        with log:
-            live_log(desk, app)
-    if code.open:
-        with code:
-            code_tab(desk, app)
-    if settings.open:
-        with settings:
-            _settings(desk, app)
+    """All three are drawn, seen or not: so an edit survives a look at the log."""
+    log, code, settings = st.tabs([desk.say(f"tab_{name}") for name in ("log", "code", "settings")])
+    with log:
+        live_log(desk, app)
+    with code:
+        code_tab(desk, app)
+    with settings:
+        _settings(desk, app)
 
 
 def _settings(desk: Desk, app: App) -> None:
     with st.form("rename", border=False):
-        name = st.text_input(
-            desk.say("new_name"), value=app.name, max_chars=100, help=desk.say("rename_text")
-        )
+        label, hint = desk.say("new_name"), desk.say("rename_text")
+        name = st.text_input(label, value=app.name, max_chars=100, help=hint)
         if st.form_submit_button(desk.say("rename_save")):
             _rename(desk, app, (name or "").strip())
     facts = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from console.client import App
-from console.desk import Desk, act, local, plain, watch
+from console.desk import Desk, act, heading, local, plain, watch
 from console.parts import ask_delete, badge, confirm_delete, failure_line, open_link
 
 DEMO = Path(__file__).resolve().parent.parent / "demo_app"
@@ -16,19 +16,20 @@ PER_PAGE = 20
 
 def show(desk: Desk) -> None:
     """The page."""
-    apps = desk.hostd.apps()
+    apps = desk.ask(desk.hostd.apps)
+    watch(desk, apps, desk.hostd.apps, every=2)
     _head(desk, apps)
     if apps:
         _table(desk, apps)
     else:
         _teach(desk)
     confirm_delete(desk, apps)
-    watch(apps, desk.hostd.apps, every=2)
 
 
 def _head(desk: Desk, apps: list[App]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(desk.say("apps"), anchor=False)
+        heading(desk.say("apps"))
+        st.space("stretch")
         if apps and st.button(desk.say("new"), icon=":material/add:", type="primary"):
             desk.go("new")
 
@@ -49,7 +50,7 @@ def _deploy_demo(desk: Desk) -> None:
     code, needs = (DEMO / "app.py").read_bytes(), (DEMO / "requirements.txt").read_bytes()
     name = desk.say("apps_demo_name")
     if desk.do(desk.say("apps_demo_busy"), lambda: created.append(desk.hostd.create(name, code, needs))):
-        desk.go("new", id=created[0].app_id)
+        desk.go("deploy", id=created[0].app_id)
     st.rerun()
 
 
@@ -78,15 +79,16 @@ def _one_page(apps: list[App]) -> list[App]:
 
 
 def _row(desk: Desk, app: App) -> None:
-    name, state, updated, actions = st.columns([4, 2, 2, 3], vertical_alignment="center")
-    with name:
-        st.page_link(desk.pages["app"], label=f"**{plain(app.name)}**", query_params={"id": app.app_id})
-    with state:
-        badge(app, desk.say)
-    updated.caption(local(app.updated_at))
-    with actions:
-        _actions(desk, app)
-    failure_line(app)
+    with st.container(key=f"row_{app.app_id}", gap="xsmall"):
+        name, state, updated, actions = st.columns([4, 2, 2, 3], vertical_alignment="center")
+        with name:
+            st.page_link(desk.pages["app"], label=f"**{plain(app.name)}**", query_params={"id": app.app_id})
+            failure_line(app)
+        with state:
+            badge(app, desk.say)
+        updated.caption(local(app.updated_at))
+        with actions:
+            _actions(desk, app)
 
 
 def _actions(desk: Desk, app: App) -> None:

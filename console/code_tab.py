@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 import streamlit as st
 
 from console.client import App, Missing, Refused
@@ -18,19 +20,18 @@ def code_tab(desk: Desk, app: App) -> None:
 def _editor(desk: Desk, app: App) -> None:
     old = {name: _file(desk, app, name) for name in ("app.py", "requirements.txt")}
     with st.form("code", border=False):
-        # The keys carry the content's digest: after a change made elsewhere the editor shows that.
-        code = st.text_area(
-            "app.py", old["app.py"], height=420, key=f"code_app:{app.app_id}:{app.app_sha256}"
-        )
-        needs = st.text_area(
-            "requirements.txt",
-            old["requirements.txt"],
-            height=120,
-            key=f"code_requirements:{app.app_id}:{app.requirements_sha256}",
-        )
+        code = _text(app, "app.py", old["app.py"], 420)
+        needs = _text(app, "requirements.txt", old["requirements.txt"], 120)
         if st.form_submit_button(desk.say("code_save"), type="primary", icon=":material/save:"):
-            new = {"app.py": code or "", "requirements.txt": needs or ""}
-            _save(desk, app, _changed(old, new), desk.say("code_same"))
+            _save(
+                desk, app, _changed(old, {"app.py": code, "requirements.txt": needs}), desk.say("code_same")
+            )
+
+
+def _text(app: App, name: str, text: str, height: int) -> str:
+    # The key carries the content: after a change made elsewhere the editor shows that, not its own memory.
+    key = f"code_{app.app_id}_{name}_{zlib.crc32(text.encode())}"
+    return st.text_area(name, text, height=height, key=key, persist_state="session") or ""
 
 
 def _file(desk: Desk, app: App, name: str) -> str:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from console.client import ApiError, App, Hostd, Refused
+from console.client import ApiError, App, Hostd, Refused, Unreachable
 from console.texts import Say
 
 Seen = TypeVar("Seen")
@@ -33,6 +33,11 @@ class Desk:
     def go(self, page: str, **query: str) -> NoReturn:
         """Leave for another page."""
         st.switch_page(self.pages[page], query_params=query)
+
+    def ask(self, look: Callable[[], Seen]) -> Seen:
+        """Look something up at hostd; a spinner shows when it takes long."""
+        with self.progress, st.spinner(self.say("working")):
+            return look()
 
     def do(self, busy: str, work: Callable[[], object], done: str = "") -> bool:
         """Do one thing at hostd under a spinner; what hostd refuses is told, and answers False."""
@@ -58,26 +63,31 @@ def tell_now() -> None:
         st.toast(text, icon=icon, duration="long")
 
 
-def watch(seen: Seen, look: Callable[[], Seen], every: float) -> None:
-    """Draw the page again when what it shows is no longer so; until then nothing on it moves."""
+def watch(desk: Desk, seen: Seen, look: Callable[[], Seen], every: float) -> None:
+    """Draw the page again when what it shows is no longer so; until then nothing on it moves.
+
+    While hostd is away the page stays, under a note: what somebody is typing into it must not be lost.
+    """
     drawn = False
 
     @st.fragment(run_every=every)
     def glance() -> None:
         nonlocal drawn
-        if drawn and now_or_none(look) != seen:
+        if drawn and _differs(desk, seen, look):
             st.rerun()
         drawn = True
 
     glance()
 
 
-def now_or_none(look: Callable[[], Seen]) -> Seen | None:
-    """A look that may fail: the page that is drawn next finds out why, and says so."""
+def _differs(desk: Desk, seen: Seen, look: Callable[[], Seen]) -> bool:
     try:
-        return look()
+        return look() != seen
+    except Unreachable:
+        st.warning(f"{desk.say('away_title')}. {desk.say('away_retrying')}", icon="spinner")
+        return False
     except ApiError:
-        return None
+        return True  # the page that is drawn next finds out why, and says so
 
 
 def plain(text: str) -> str:

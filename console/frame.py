@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import streamlit as st
 
-from console import about_page, app_page, apps_page, new_page
+from console import about_page, app_page, apps_page, deploy_page, new_page
 from console.client import ApiError, Hostd, Refused, TokenNeeded, Unreachable
-from console.desk import Desk, plain, tell_now, watch
+from console.desk import Desk, heading, plain, tell_now, watch
 from console.texts import LANGUAGES, Language, Say, language_of
 
 HERE = Path(__file__).resolve().parent
@@ -22,9 +22,11 @@ ICON = HERE / "icon.svg"
 PAGES = {
     "apps": (apps_page.show, ":material/apps:"),
     "new": (new_page.show, ":material/add_circle:"),
+    "deploy": (deploy_page.show, ":material/rocket_launch:"),
     "app": (app_page.show, ":material/web:"),
     "about": (about_page.show, ":material/info:"),
 }
+UNDER_AN_ID = {"deploy", "app"}
 
 
 def main(http: httpx.Client, public_base: str) -> None:
@@ -49,31 +51,35 @@ def _page(desk: Desk, name: str) -> st.Page:
         icon=icon,
         url_path=name,
         default=name == "apps",
-        visibility="hidden" if name == "app" else "visible",
+        visibility="hidden" if name in UNDER_AN_ID else "visible",
     )
 
 
 def _language() -> Say:
-    """The browser's language, or the one chosen here; the address keeps the choice."""
+    """The browser's language, or the one chosen here; then the address keeps the choice."""
     codes: list[Language] = list(LANGUAGES)
+    browser = language_of(st.context.locale)
+    asked = st.query_params.get("lang")
     chosen = st.sidebar.segmented_control(
         "Language / 语言",
         codes,
-        default=language_of(st.context.locale),
+        default=next((code for code in codes if code == asked), browser),
         required=True,
         format_func=lambda code: LANGUAGES[code],
         label_visibility="collapsed",
-        key="lang",
-        bind="query-params",
+        key="language",
     )
-    return Say(chosen or "en")
+    language = chosen or browser
+    if language != browser:
+        st.query_params["lang"] = language
+    elif asked:
+        del st.query_params["lang"]
+    return Say(language)
 
 
 def _run(desk: Desk, page: st.Page) -> None:
     try:
-        with st.spinner(desk.say("working")):
-            health = desk.hostd.health()
-        if health.get("open_without_token"):
+        if desk.ask(desk.hostd.health).get("open_without_token"):
             st.warning(desk.say("open_warning"), icon=":material/lock_open:")
         page.run()
     except Unreachable:
@@ -81,38 +87,43 @@ def _run(desk: Desk, page: st.Page) -> None:
     except TokenNeeded:
         _sign_in(desk)
     except Refused as error:
-        st.error(desk.say("refused", detail=plain(str(error))), icon=":material/error:")
+        text = desk.say("refused", detail=plain(str(error)))
+        if error.status == 429:  # too many wrong tokens
+            _sign_in(desk, text)
+        else:
+            st.error(text, icon=":material/error:")
 
 
 def _away(desk: Desk) -> None:
-    with st.container(border=True, key="away"):
-        st.subheader(desk.say("away_title"), anchor=False)
-        st.write(desk.say("away_text"))
-        st.caption(desk.say("away_hint"))
-        st.markdown(f":gray-badge[:material/sync: {desk.say('away_retrying')}]")
-    watch(None, lambda: _answers(desk), every=2)
+    heading(desk.say("away_title"))
+    st.write(desk.say("away_text"))
+    st.info(desk.say("away_retrying"), icon="spinner")
+    st.caption(desk.say("away_hint"))
+    watch(desk, False, lambda: _answers(desk), every=2)
 
 
-def _answers(desk: Desk) -> bool | None:
-    """True as soon as hostd says anything at all, be it that it wants a token."""
+def _answers(desk: Desk) -> bool:
+    """Whether hostd says anything at all, be it that it wants a token."""
     try:
         desk.hostd.health()
     except Unreachable:
-        return None
+        return False
     except ApiError:
-        return True
+        pass
     return True
 
 
-def _sign_in(desk: Desk) -> None:
+def _sign_in(desk: Desk, trouble: str = "") -> None:
     say = desk.say
-    with st.container(key="sign_in"), st.form("token", width=440):
+    if st.session_state.pop("token", None) and not trouble:
+        trouble = say("token_wrong")
+    with st.form("token", width=440):
         st.subheader(say("token_title"), anchor=False)
         st.write(say("token_text"))
-        token = st.text_input(say("token"), type="password", key="token_typed")
+        token = st.text_input(say("token"), type="password", autocomplete="current-password")
         sent = st.form_submit_button(say("token_send"), type="primary")
     if sent and token:
         st.session_state["token"] = token
         st.rerun()
-    if "token" in st.session_state:
-        st.error(say("token_wrong"), icon=":material/key_off:", width=440)
+    if trouble:
+        st.error(trouble, icon=":material/key_off:", width=440)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from console.client import ApiError, App
-from console.desk import Desk, plain, tell
+from console.client import ApiError, App, Missing, Refused
+from console.desk import Desk, heading, plain, tell
 from console.texts import TEXTS, Say
 
 LOG_LINES = 400
@@ -38,6 +38,25 @@ def open_link(app: App, label: str, *, primary: bool = False) -> None:
     )
 
 
+def progress(app: App, say: Say) -> None:
+    """What is happening to it now, in a sentence."""
+    text = say(f"now_{app.status}", name=f"**{plain(app.name)}**")
+    if app.busy:
+        st.info(text, icon="spinner")
+    elif app.status == "running":
+        st.success(text, icon=":material/check_circle:")
+    else:
+        st.info(text)
+
+
+def missing(desk: Desk, app_id: str) -> None:
+    """Instead of an app that is not there."""
+    heading(desk.say("app"))
+    st.info(f"{desk.say('app_missing', id=plain(app_id))} {desk.say('app_missing_text')}")
+    if st.button(desk.say("apps"), icon=":material/arrow_back:"):
+        desk.go("apps")
+
+
 def steps(app: App, say: Say) -> None:
     """How far a new app has come."""
     reached = STEPS.index(app.status) if app.status in STEPS else 0
@@ -65,7 +84,7 @@ def failure(app: App, say: Say) -> None:
     else:
         st.warning(text, title=say("update_failed_title"), icon=":material/warning:")
     if app.error.log_tail:
-        with st.expander(say("last_lines"), expanded=True):
+        with st.expander(say("last_lines"), expanded=True, type="compact"):
             st.code(app.error.log_tail, language=None, wrap_lines=True)
 
 
@@ -73,7 +92,7 @@ def failure_line(app: App) -> None:
     """The failure in one line, for a list."""
     if app.error is not None:
         first = (app.error.message.splitlines() or [app.error.kind])[0]
-        st.markdown(f":red[:material/subdirectory_arrow_right: {plain(first[:160])}]")
+        st.caption(f":red[{plain(first[:160])}]")
 
 
 def live_log(desk: Desk, app: App) -> None:
@@ -86,7 +105,7 @@ def live_log(desk: Desk, app: App) -> None:
             text = desk.hostd.logs(app.app_id, LOG_LINES)
         except ApiError:
             return  # the page's own watch finds out, and says so
-        with st.container(height=LOG_HEIGHT, autoscroll=scroll, border=False, key="log"):
+        with st.container(height=LOG_HEIGHT, autoscroll=scroll, border=True, key="log"):
             st.code(text or desk.say("log_empty"), language=None, wrap_lines=True)
 
     follow()
@@ -137,8 +156,16 @@ def _delete_dialog(desk: Desk, app: App) -> None:
 
 
 def _delete(desk: Desk, app: App) -> None:
-    with st.spinner(desk.say("delete_busy")):
-        desk.hostd.delete(app.app_id)
+    try:
+        with st.spinner(desk.say("delete_busy")):
+            desk.hostd.delete(app.app_id)
+    except Missing:
+        pass  # somebody else was faster
+    except Refused as error:
+        st.error(desk.say("refused", detail=plain(str(error))))
+        return
+    except ApiError:
+        st.rerun()  # a dialog is a fragment: the frame around the page says what is wrong
     _keep()
     tell(desk.say("deleted", name=plain(app.name)), ":material/delete:")
     desk.go("apps")

@@ -23,6 +23,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     # Pages
     "apps": ("Apps", "应用"),
     "new": ("New app", "新建应用"),
+    "deploy": ("Deployment", "部署进度"),
     "app": ("App", "应用详情"),
     "about": ("About", "关于"),
     # States
@@ -60,7 +61,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "apps_empty_text": (
         "Upload an app.py, and a requirements.txt if it needs packages. hostd installs them, starts the app"
         " and gives you a link to share.",
-        "上传 app.py，如需依赖再加上 requirements.txt。hostd 会安装依赖、启动应用，并给您一个可以分享的链接。",
+        "上传 app.py，如需依赖再加上 requirements.txt。hostd 会安装依赖、启动应用，并给您可分享的链接。",
     ),
     "apps_demo": ("Deploy the demo", "一键部署示例"),
     "apps_demo_busy": ("Uploading the demo…", "正在上传示例…"),
@@ -82,11 +83,9 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "new_name": ("Name", "名称"),
     "new_name_hint": ("Sales dashboard", "销售看板"),
-    "new_how": ("How do you want to hand it in?", "提交方式"),
     "new_upload": ("Upload files", "上传文件"),
     "new_paste": ("Paste code", "粘贴代码"),
-    "new_app_file": ("app.py", "app.py"),
-    "new_requirements_file": ("requirements.txt (optional)", "requirements.txt（可选）"),
+    "new_optional": ("requirements.txt (optional)", "requirements.txt（可选）"),
     "new_deploy": ("Deploy", "部署"),
     "new_busy": ("Uploading…", "正在上传…"),
     "new_no_name": ("Give the app a name.", "请填写应用名称。"),
@@ -122,12 +121,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "请在最后几行中找到出错的包，在**代码**页修改 requirements.txt 并保存。",
     ),
     "todo_start_timeout": (
-        "The app did not answer in time. Move slow work behind a button or `st.cache_data`, then restart.",
-        "应用未能及时响应。请把耗时的工作放到按钮之后或 `st.cache_data` 中，然后重启。",
+        "It did not answer in time. Move slow work behind a button or `st.cache_data`, then start it again.",
+        "应用未能及时响应。请把耗时的工作放到按钮之后或 `st.cache_data` 中，然后重新启动。",
     ),
     "todo_crashed": (
-        "The last lines show where it stopped. Correct app.py under **Code** and save, or restart.",
-        "最后几行显示了出错位置。请在**代码**页修改 app.py 并保存，或重启应用。",
+        "The last lines show where it stopped. Correct app.py under **Code** and save, or start it again.",
+        "最后几行显示了出错位置。请在**代码**页修改 app.py 并保存，或重新启动。",
     ),
     "todo_port_unavailable": (
         "Stop an app that nobody needs, or widen STREAMLIT_HOST_PORT_MIN/_MAX, then start this one again.",

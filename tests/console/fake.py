@@ -119,9 +119,10 @@ def form(request: httpx.Request) -> dict[str, str]:
     head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
     message = email.message_from_bytes(head + request.read(), policy=email.policy.HTTP)
     fields = {}
-    for part in message.iter_parts():  # type: ignore[attr-defined]
-        name = part.get_param("name", header="content-disposition")
-        fields[str(name)] = part.get_payload(decode=True).decode()
+    for part in message.iter_parts():
+        content = part.get_payload(decode=True)
+        assert isinstance(content, bytes)
+        fields[str(part.get_param("name", header="content-disposition"))] = content.decode()
     return fields
 
 
