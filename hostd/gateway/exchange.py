@@ -1,0 +1,219 @@
+"""One request that goes to an app, and its response: bytes from one socket to the other."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from hostd.gateway import tunnel
+from hostd.gateway.head import MAX_HEAD, Head
+from hostd.gateway.pages import Trouble
+from hostd.gateway.response import ResponseReader, visitor_head
+from hostd.gateway.turns import Turn
+from hostd.models import Route
+
+if TYPE_CHECKING:
+    from hostd.gateway.upstream import Upstream
+    from hostd.gateway.visitor import Visitor
+
+logger = logging.getLogger(__name__)
+
+
+class Exchange(Turn):
+    """Lives from the request's head to the response's last byte. ``request`` is the head for the app."""
+
+    def __init__(
+        self, client: Visitor, head: Head, route: Route, port: int, request: bytes, *, keep_alive: bool
+    ) -> None:
+        super().__init__(client, head, keep_alive=keep_alive)
+        self.head: Head = head
+        self.route = route
+        self.websocket = head.websocket
+        self._port = port
+        self._request = request
+        self._pending: list[bytes] = []
+        self._early = b""
+        self._paused = False
+        self._upstream: Upstream | None = None
+        self._retried = False
+        self._started = False
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the visitor must not send more now."""
+        if self._upstream is None:
+            return bool(self._pending) and not self.response_complete
+        return self._upstream.write_paused
+
+    def start(self) -> None:
+        """Take a connection to the app, or make one."""
+        upstream = self.client.gateway.pool.take(self._port)
+        if upstream is not None:
+            self._attach(upstream)
+        else:
+            self._connect()
+
+    def _connect(self) -> None:
+        if not self.client.gateway.pool.connect(self._port, self):
+            self._fail(503, Trouble.BUSY)
+
+    def connected(self, upstream: Upstream) -> None:
+        """A connection was made for this exchange."""
+        if self.disconnected or self.response_complete:
+            upstream.transport.close()
+        else:
+            self._attach(upstream)
+
+    def unreachable(self, error: Exception) -> None:
+        """No connection could be made."""
+        logger.debug("port %d: %s", self._port, error)
+        if not self.disconnected:
+            self._fail(503, Trouble.UNREACHABLE)
+
+    def _attach(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        request = b"".join((self._request, *self._pending)) if self._pending else self._request
+        self._pending.clear()
+        unchunk = self.head.version == "1.0"
+        reader = ResponseReader(for_head=self.head.method == b"HEAD", unchunk=unchunk)
+        upstream.begin(self, request, reader)
+        self.client.gateway.pool.listen(upstream)
+        if self.client.flow.write_paused:
+            self.pause_response()
+        self.client.unthrottle()
+
+    # The request's body
+
+    def feed(self, body: bytes) -> None:
+        """Pass a piece of the body on."""
+        if not self.response_complete:
+            self._send(b"%x\r\n%b\r\n" % (len(body), body) if self.head.chunked else body)
+
+    def end_of_body(self) -> None:
+        """The request is whole. Trailers were dropped (RFC 9110 section 6.5.1)."""
+        super().end_of_body()
+        if self.head.chunked and not self.response_complete:
+            self._send(b"0\r\n\r\n")
+
+    def hold(self, data: bytes) -> None:
+        """Keep what a visitor sent behind an upgrade request, until the app has answered it."""
+        self._early += data
+        if len(self._early) > MAX_HEAD:
+            self.client.flow.pause_reading()
+
+    def _send(self, data: bytes) -> None:
+        if self._upstream is None:
+            self._pending.append(data)
+            self.client.throttle()
+        else:
+            self._upstream.transport.write(data)
+
+    # The response
+
+    def on_interim(self, raw: bytes) -> None:
+        """A 1xx that is no switch; HTTP/1.0 has none (RFC 9110 section 15.2)."""
+        if self.head.version == "1.1":
+            self.client.transport.write(raw)
+
+    def on_head(self, status: int, raw: bytes, reader: ResponseReader) -> bytes:
+        """The response begins: its head as the visitor gets it."""
+        assert self._upstream is not None  # noqa: S101  # mypy: only an upstream calls this
+        self.client.gateway.pool.heard(self._upstream)
+        self._started = True
+        unchunk = self.head.version == "1.0"
+        if reader.until_eof or self.more_body or self.websocket or unchunk:
+            # An early answer leaves a body nobody wants; a refused upgrade bytes nobody can read.
+            self.keep_alive = False
+        self.client.log_access(self.head, status)
+        close = not self.keep_alive
+        return visitor_head(raw, reader.fields, close=close, unchunk=unchunk, port=self._port)
+
+    def on_data(self, data: bytes) -> None:
+        """A piece of the response."""
+        self.client.transport.write(data)
+
+    def on_end(self, upstream: Upstream, *, reusable: bool) -> None:
+        """The response is whole."""
+        self._upstream = None
+        whole = not self.more_body and not upstream.transport.get_write_buffer_size()
+        if reusable and whole and not upstream.transport.is_closing():
+            if self._paused:
+                upstream.transport.resume_reading()
+            self.client.gateway.pool.give(upstream)
+        else:
+            upstream.transport.close()
+        self.complete()
+
+    def on_switch(self, upstream: Upstream, raw: bytes, behind: bytes) -> None:
+        """The app answered 101: from here on the two sockets are one."""
+        if not self.websocket:
+            upstream.abandon()
+            self._fail(502, Trouble.BROKEN)
+            return
+        self.client.gateway.pool.heard(upstream)
+        self.client.log_access(self.head, 101)
+        self.response_complete = True
+        self._upstream = None
+        tunnel.splice(self.client, upstream, to_visitor=raw + behind, to_app=self._early)
+
+    def on_broken(self, upstream: Upstream, error: Exception | None) -> None:
+        """The connection ended, or made no sense, before the response was whole."""
+        self._upstream = None
+        if self._started:
+            logger.warning("port %d: the response was cut: %s", self._port, error or "the app closed")
+            self.client.cut(reset=error is not None)
+        elif self._may_retry(upstream):
+            self._retried = True
+            self._connect()
+        else:
+            logger.warning("port %d: no answer: %s", self._port, error or "the app closed")
+            self._fail(502, Trouble.BROKEN)
+
+    def _may_retry(self, upstream: Upstream) -> bool:
+        """The app closed a resting connection just as it was taken (RFC 9110 section 9.2.2)."""
+        safe = self.head.method in (b"GET", b"HEAD") and not self.head.has_body
+        return safe and upstream.reused and not self._retried and upstream.untouched
+
+    def on_silence(self) -> None:
+        """The app did not answer in time."""
+        self._upstream = None
+        logger.warning("port %d: no answer in time", self._port)
+        self._fail(504, Trouble.SILENT)
+
+    def _fail(self, status: int, trouble: Trouble) -> None:
+        self.keep_alive = self.keep_alive and not self.head.has_body and not self.websocket
+        self.client.answer(self, status, trouble)
+        self.complete()
+
+    def refuse(self, data: bytes) -> None:
+        """The request's body turned out to be malformed: ``data`` is the answer, if it is not too late."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.abandon()
+        if self._started:
+            self.client.cut(reset=True)
+            return
+        self.keep_alive = False
+        self.client.transport.write(data)
+        self.complete()
+
+    # Back-pressure, and the visitor's leaving
+
+    def pause_response(self) -> None:
+        """The visitor reads slower than the app sends."""
+        if self._upstream is not None:
+            self._paused = True
+            self._upstream.transport.pause_reading()
+
+    def resume_response(self) -> None:
+        """The visitor has caught up."""
+        if self._upstream is not None and self._paused:
+            self._paused = False
+            self._upstream.transport.resume_reading()
+
+    def abort(self) -> None:
+        """The visitor is gone: the app learns it at once."""
+        super().abort()
+        if self._upstream is not None:
+            self._upstream.abandon()
+            self._upstream = None

@@ -1,0 +1,177 @@
+"""A request's head: checked at the edge (RFC 9112), and written anew for the app."""
+
+from __future__ import annotations
+
+import re
+
+from hostd.gateway.refusal import Refused
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a head, in either direction; also of anything else that must be kept until it is understood."""
+MAX_FIELDS = 128
+
+Field = tuple[bytes, bytes, bytes]
+"""A header's name in lower case, and name and value as they came."""
+
+STRIPPED = (b"x-forwarded-", b"forwarded", b"x-real-ip")
+"""How header names begin that only a trusted proxy may send."""
+
+_HOP_BY_HOP = frozenset(
+    (
+        *(b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"upgrade"),
+        b"transfer-encoding",  # bodies are chunked anew
+    )
+)
+_OURS = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
+_LISTS = frozenset((*_HOP_BY_HOP, *_OURS, b"accept", b"accept-language", b"expect"))
+_HOST = re.compile(rb"[A-Za-z0-9._~\-%:\[\]]+")
+_HARMLESS_TOKENS = frozenset((b"", b"close", b"keep-alive", b"upgrade"))
+
+
+class Head:
+    """One request's head as llhttp read it. ``get`` looks at the fields the gateway must understand."""
+
+    __slots__ = ("_known", "fields", "method", "target", "upgrade", "version")
+
+    def __init__(
+        self, method: bytes, target: bytes, version: str, fields: list[Field], *, upgrade: bool
+    ) -> None:
+        """Raises Refused when the head is not plain, unambiguous HTTP/1.0 or 1.1."""
+        self.method = method
+        self.target = target
+        self.version = version
+        self.fields = fields
+        self.upgrade = upgrade
+        self._known = {low: value for low, _, value in fields}
+        if len(self._known) != len(fields):
+            self._join_repeated()
+        self._check()
+
+    def get(self, name: bytes) -> bytes:
+        """The value of the field ``name`` (lower case), b'' when there is none."""
+        return self._known.get(name, b"")
+
+    @property
+    def chunked(self) -> bool:
+        """Whether the body's length is not known beforehand."""
+        return b"transfer-encoding" in self._known
+
+    @property
+    def has_body(self) -> bool:
+        """Whether bytes of a body follow."""
+        return self.chunked or int(self.get(b"content-length") or b"0") > 0
+
+    @property
+    def websocket(self) -> bool:
+        """Whether the client asks for a WebSocket (RFC 6455 section 4.1)."""
+        return (
+            self.upgrade
+            and self.method == b"GET"
+            and self.version == "1.1"
+            and self.get(b"upgrade").strip().lower() == b"websocket"
+        )
+
+    def _join_repeated(self) -> None:
+        known: dict[bytes, bytes] = {}
+        for low, _, value in self.fields:
+            if low == b"host" and low in known:
+                raise Refused(400, "More than one Host header.")
+            known[low] = known[low] + b", " + value if low in _LISTS and low in known else value
+        self._known = known
+
+    def _check(self) -> None:
+        if self.version not in ("1.0", "1.1"):
+            raise Refused(505, "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
+        if len(self.fields) > MAX_FIELDS:
+            raise Refused(431, f"More than {MAX_FIELDS} header fields.")
+        if self.method == b"CONNECT":
+            raise Refused(400, "This is not a forward proxy.")
+        self._check_host()
+        self._check_framing()
+        if not self.target.startswith(b"/"):
+            self._take_origin_form()
+
+    def _check_host(self) -> None:
+        host = self._known.get(b"host")
+        if host is None and self.version == "1.0":
+            return
+        if host is None or not _HOST.fullmatch(host.strip()):
+            raise Refused(400, "Exactly one valid Host header is needed.")
+
+    def _check_framing(self) -> None:
+        """RFC 9112 section 6: what llhttp lets pass and another parser could read differently."""
+        encoding = self._known.get(b"transfer-encoding")
+        if encoding is not None and encoding.strip().lower() != b"chunked":
+            raise Refused(501, "The only transfer encoding understood here is 'chunked'.")
+        if encoding is not None and self.version == "1.0":
+            raise Refused(400, "HTTP/1.0 knows no Transfer-Encoding.")
+        if self.upgrade and self.has_body:
+            raise Refused(400, "A request with a body can't ask for another protocol.")
+
+    def _take_origin_form(self) -> None:
+        """RFC 9112 section 3.2.2: absolute-form is accepted where it says the same as Host."""
+        scheme, _, rest = self.target.partition(b"://")
+        authority, slash, path = rest.partition(b"/")
+        same = authority.lower() == self.get(b"host").strip().lower()
+        if scheme.lower() not in (b"http", b"https") or not same:
+            raise Refused(400, "The request target is not a path on this host.")
+        self.target = slash + path or b"/"
+
+
+class Forwarding:
+    """The X-Forwarded-* lines of one client's connection."""
+
+    __slots__ = ("_peer", "_scheme", "_trusted")
+
+    def __init__(self, peer: str, scheme: str, *, trusted: bool) -> None:
+        self._peer = peer.encode("latin-1")
+        self._scheme = scheme.encode("latin-1")
+        self._trusted = trusted
+
+    def drops(self, low: bytes) -> bool:
+        """Whether the field ``low`` is not passed on as it came."""
+        return low in _OURS if self._trusted else low.startswith(STRIPPED)
+
+    def lines(self, head: Head) -> bytes:
+        """The fields that tell the app where a request came from."""
+        peer, scheme, host = self._peer, self._scheme, head.get(b"host").strip()
+        if self._trusted:
+            before = head.get(b"x-forwarded-for")
+            peer = before + b", " + peer if before and peer else before or peer
+            scheme = head.get(b"x-forwarded-proto") or scheme
+            host = head.get(b"x-forwarded-host") or host
+        text = b"X-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n" % (scheme, host)
+        return b"X-Forwarded-For: %b\r\n" % peer + text if peer else text
+
+
+def upstream_head(head: Head, path: bytes, forwarding: Forwarding, local_host: bytes) -> bytes:
+    """The head that the app is sent: ``path`` in place of the visitor's, names and values byte for byte.
+
+    Hop-by-hop fields go (RFC 9110 section 7.6.1). ``local_host`` is the Host for HTTP/1.0 clients
+    that name none.
+    """
+    drops = forwarding.drops
+    dropped = _dropped(head)
+    lines = [
+        b"%b: %b\r\n" % (name, value)
+        for low, name, value in head.fields
+        if low not in dropped and not drops(low)
+    ]
+    if not head.get(b"host"):
+        lines.append(b"Host: %b\r\n" % local_host)
+    if head.chunked:
+        lines.append(b"Transfer-Encoding: chunked\r\n")
+    if head.websocket:
+        lines.append(b"Connection: Upgrade\r\nUpgrade: %b\r\n" % head.get(b"upgrade").strip())
+    question, query = head.target.partition(b"?")[1:]
+    first = b"%b %b%b%b HTTP/1.1\r\n" % (head.method, path, question, query)
+    return b"%b%b%b\r\n" % (first, b"".join(lines), forwarding.lines(head))
+
+
+def _dropped(head: Head) -> frozenset[bytes]:
+    """Hop-by-hop names, and those that the client's Connection field adds to them."""
+    connection = head.get(b"connection")
+    if not connection:
+        return _HOP_BY_HOP
+    named = {token.strip().lower() for token in connection.split(b",")} - _HARMLESS_TOKENS
+    return _HOP_BY_HOP | named - {b"host", b"content-length"} if named else _HOP_BY_HOP

@@ -1,0 +1,50 @@
+"""What an operator can choose about the gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayOptions:
+    """Times are seconds.
+
+    ``prefix`` is the path of PUBLIC_BASE without its last slash ('' or '/tools/st'); ``public_scheme``
+    its scheme ('' means: as the connection is). ``trusted_proxies`` are addresses or networks whose
+    ``X-Forwarded-*`` is appended to; everybody else's is replaced. ``head_timeout`` is how long an app
+    may take until its answer's head; bodies and WebSockets have no limit. ``idle_timeout`` is how long
+    an unused connection to an app is kept: below uvicorn's 5 s, so that the app never closes first.
+    """
+
+    prefix: str = ""
+    public_scheme: str = ""
+    trusted_proxies: tuple[str, ...] = ()
+    connect_timeout: float = 5.0
+    head_timeout: float = 120.0
+    request_head_timeout: float = 30.0
+    idle_timeout: float = 4.0
+    half_close_timeout: float = 10.0
+    shutdown_grace: float = 0.3
+    max_connections_per_app: int = 500
+
+
+class TrustedProxies:
+    """Who may say on whose behalf a request comes."""
+
+    def __init__(self, networks: tuple[str, ...]) -> None:
+        """Raises ValueError when a network is none."""
+        self._networks: tuple[Network, ...] = tuple(ip_network(text, strict=False) for text in networks)
+
+    def __contains__(self, peer: str) -> bool:
+        if not self._networks:
+            return False
+        try:
+            address = ip_address(peer)
+        except ValueError:  # a unix socket has no address
+            return False
+        if isinstance(address, IPv6Address) and address.ipv4_mapped:
+            address = address.ipv4_mapped
+        return any(address in network for network in self._networks)

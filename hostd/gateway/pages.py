@@ -1,0 +1,142 @@
+"""What visitors get when no app answers: a small page for browsers, problem+json (RFC 9457) for others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from http import HTTPStatus
+
+from hostd.gateway.head import Head
+from hostd.gateway.texts import LANGUAGES, TEXTS
+from hostd.models import Route, Status
+from hostd.templating import Templates
+
+_CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_HTML = "text/html; charset=utf-8"
+_PROBLEM = "application/problem+json"
+_SOON = 2
+_LATER = 30
+
+
+class Trouble(StrEnum):
+    """Why a request got no answer from an app, where the app's status does not say it."""
+
+    UNREACHABLE = "unreachable"
+    BROKEN = "broken"
+    SILENT = "silent"
+    BUSY = "busy"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One response of our own."""
+
+    status: int
+    fields: tuple[tuple[str, str], ...]
+    body: bytes = b""
+
+    def encode(self, head: Head | None, dates: Iterable[tuple[bytes, bytes]], *, close: bool) -> bytes:
+        """Its bytes on the wire; ``dates`` are uvicorn's default headers."""
+        first = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n"
+        lines = [f"{name}: {value}\r\n" for name, value in self.fields]
+        lines.append(f"Content-Length: {len(self.body)}\r\n")
+        if close:
+            lines.append("Connection: close\r\n")
+        common = b"".join(b"%b: %b\r\n" % pair for pair in dates)
+        body = b"" if head is not None and head.method == b"HEAD" else self.body
+        return b"%b%b%b\r\n%b" % (first.encode(), "".join(lines).encode("latin-1"), common, body)
+
+
+def redirect(location: bytes) -> Answer:
+    """307 keeps the method; ``location`` is a path, so it holds behind every outer proxy."""
+    return Answer(307, (("Location", location.decode("latin-1")), ("Cache-Control", "no-store")))
+
+
+def problem(status: int, detail: str, retry_after: int | None = None) -> Answer:
+    """A failure as problem+json; ``retry_after`` in seconds."""
+    phrase = HTTPStatus(status).phrase
+    document = {"type": "about:blank", "title": phrase, "status": status, "detail": detail}
+    retry = (("Retry-After", str(retry_after)),) if retry_after else ()
+    fields = (("Content-Type", _PROBLEM), ("Cache-Control", "no-store"), *retry)
+    return Answer(status, fields, json.dumps(document).encode())
+
+
+class Pages:
+    """The pages of ``templates/pages/``, in the visitor's language."""
+
+    def __init__(self, templates: Templates) -> None:
+        self._templates = templates
+
+    def for_route(self, head: Head, status: int, route: Route | None, trouble: Trouble | None) -> Answer:
+        """The answer for a route (None: there is no such app) that gives none itself.
+
+        Without ``trouble`` the route's own status says what is the matter.
+        """
+        situation = trouble or (route.status if route else Trouble.UNKNOWN)
+        if situation is Status.RUNNING:
+            situation = Trouble.UNREACHABLE
+        wait = _wait(situation)
+        if not _wants_page(head):
+            return problem(status, TEXTS["en", situation].detail, wait)
+        return self._page(head, status, route.name if route else "", situation, wait)
+
+    def _page(
+        self, head: Head, status: int, name: str, situation: Status | Trouble, wait: int | None
+    ) -> Answer:
+        language = preferred_language(head.get(b"accept-language"))
+        text = TEXTS[language, situation]
+        body = self._templates.render(
+            "pages/app.html",
+            language={"zh": "zh-CN"}.get(language, language),
+            app_name=name,
+            title=text.title,
+            detail=text.detail,
+            status=text.status,
+            refresh=wait,
+            hopeful=wait == _SOON,
+            failed=situation is Status.FAILED,
+        )
+        fields = [("Content-Type", _HTML), ("Content-Language", language), ("Cache-Control", "no-store")]
+        fields += [("Content-Security-Policy", _CSP), ("X-Content-Type-Options", "nosniff")]
+        fields += [("Referrer-Policy", "no-referrer"), ("Vary", "Accept, Accept-Language")]
+        if wait:
+            fields.append(("Retry-After", str(wait)))
+        return Answer(status, tuple(fields), body.encode())
+
+
+def _wait(situation: Status | Trouble) -> int | None:
+    """Seconds until it is worth asking again; None when asking again does not help."""
+    if situation is Trouble.UNKNOWN:
+        return None
+    return _LATER if situation in (Status.STOPPED, Status.FAILED) else _SOON
+
+
+def _wants_page(head: Head) -> bool:
+    """Whether a person looks at the answer."""
+    looks = head.method in (b"GET", b"HEAD") and not head.upgrade
+    return looks and b"text/html" in head.get(b"accept").lower()
+
+
+def preferred_language(accept: bytes) -> str:
+    """The one of our languages that an Accept-Language field likes best (RFC 9110 section 12.5.4)."""
+    best, quality = "en", 0.0
+    for item in accept.decode("latin-1").lower().split(","):
+        tag, _, parameter = item.partition(";")
+        language = tag.strip().partition("-")[0]
+        weight = _weight(parameter)
+        if language in LANGUAGES and weight > quality:
+            best, quality = language, weight
+    return best
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,93 @@
+"""A request's path, decided once: to an app, to the console, home, or to our own routes.
+
+What two programs could read in two ways is refused rather than repaired: a request must not be routed
+by one reading and answered by another.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from urllib.parse import unquote_to_bytes
+
+from hostd.gateway.refusal import Refused
+
+_UNUSUAL = re.compile(rb"[%\\#]|//|/\.{1,2}(?:/|$)")
+_SEPARATORS = re.compile(rb"[/\\]")
+_HIDDEN = re.compile(rb"/*_stcore/+(?:metrics|script-health-check)/*", re.IGNORECASE)
+_PROBE = re.compile(rb".+/_stcore/(?:health|host-config)/?")
+
+
+class Kind(Enum):
+    """Where a path leads."""
+
+    PLAIN = auto()
+    HOME = auto()
+    CONSOLE = auto()
+    APP = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A path that was decided.
+
+    ``local`` is the path without the public prefix; ``rest`` what follows the app's (or console's)
+    base and its slash, None when that slash is missing: then the visitor is redirected.
+    """
+
+    kind: Kind
+    local: bytes
+    app_id: str = ""
+    rest: bytes | None = None
+
+    @property
+    def hidden(self) -> bool:
+        """Whether this is an endpoint of Streamlit that is not for visitors: metrics, script runs."""
+        return self.rest is not None and _HIDDEN.fullmatch(unquote_to_bytes(self.rest)) is not None
+
+    @property
+    def wrong_base(self) -> bool:
+        """Whether Streamlit's front end asks here whether a folder too deep is the app's base."""
+        return self.rest is not None and _PROBE.fullmatch(self.rest) is not None
+
+
+def locate(path: bytes, prefix: bytes) -> Place:
+    """Where ``path`` (no query) leads, whether or not an outer proxy took ``prefix`` off.
+
+    Raises Refused (400) for dot segments, NUL, backslash, an empty segment before the app's id, and
+    for a percent-encoding that would change the route.
+    """
+    place = _split(path, prefix)
+    if _UNUSUAL.search(path):
+        _refuse_ambiguous(path, place, prefix)
+    return place
+
+
+def _split(path: bytes, prefix: bytes) -> Place:
+    local = path
+    if prefix and path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in (b"", b"/"):
+        local = path[len(prefix) :]
+    if local in (b"", b"/"):
+        return Place(Kind.HOME, local)
+    head, _, tail = local[1:].partition(b"/")
+    if head == b"console":
+        return Place(Kind.CONSOLE, local, rest=tail if len(local) > len(b"/console") else None)
+    if head == b"apps" and tail:
+        app_id, slash, rest = tail.partition(b"/")
+        return Place(Kind.APP, local, app_id.decode("latin-1"), rest if slash else None)
+    return Place(Kind.PLAIN, local)
+
+
+def _refuse_ambiguous(path: bytes, place: Place, prefix: bytes) -> None:
+    decoded = unquote_to_bytes(path)
+    if b"\0" in decoded or b"\\" in path or b"#" in path:
+        raise Refused(400, "The path holds a character that no path may hold.")
+    if any(segment in (b".", b"..") for segment in _SEPARATORS.split(decoded)):
+        raise Refused(400, "The path holds a '.' or '..' segment.")
+    again = _split(decoded, prefix)
+    if (again.kind, again.app_id) != (place.kind, place.app_id):
+        raise Refused(400, "The path's percent-encoding hides where it leads.")
+    nameless = place.kind is Kind.APP and not place.app_id
+    if nameless or path.startswith(b"//") or place.local.startswith(b"//"):
+        raise Refused(400, "The path holds an empty segment.")

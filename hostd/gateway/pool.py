@@ -1,0 +1,130 @@
+"""The connections to all apps: resting ones for the next request, a limit per app, a watch on the silent."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter, defaultdict
+from functools import partial
+from typing import TYPE_CHECKING
+
+from hostd.gateway.options import GatewayOptions
+from hostd.gateway.upstream import Upstream
+
+if TYPE_CHECKING:
+    from hostd.gateway.exchange import Exchange
+
+logger = logging.getLogger(__name__)
+
+
+class Pool:
+    """Keyed by port: one port is one app. Used from one event loop only."""
+
+    def __init__(self, options: GatewayOptions) -> None:
+        self._options = options
+        self._idle: defaultdict[int, list[Upstream]] = defaultdict(list)
+        self._open: Counter[int] = Counter()
+        self._silent: set[Upstream] = set()
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    @property
+    def open(self) -> int:
+        """How many connections there are: resting, at work, tunnels, and being made."""
+        return sum(self._open.values())
+
+    def take(self, port: int) -> Upstream | None:
+        """A resting connection, the one used last; None when there is none."""
+        idle = self._idle.get(port)
+        while idle:
+            upstream = idle.pop()
+            if not upstream.transport.is_closing():
+                upstream.reused = True
+                return upstream
+        return None
+
+    def connect(self, port: int, exchange: Exchange) -> bool:
+        """Make a connection, and hand it to ``exchange`` later; False when the app has too many."""
+        if self._open[port] >= self._options.max_connections_per_app:
+            return False
+        self._open[port] += 1
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._connect(loop, port, exchange))
+        self._connecting.add(task)
+        task.add_done_callback(partial(self._connect_done, exchange))
+        self._watch(loop)
+        return True
+
+    async def _connect(self, loop: asyncio.AbstractEventLoop, port: int, exchange: Exchange) -> None:
+        make = partial(Upstream, self, port, exchange.client.server_state)
+        try:
+            async with asyncio.timeout(self._options.connect_timeout):
+                _, upstream = await loop.create_connection(make, "127.0.0.1", port)
+        except (OSError, TimeoutError) as error:
+            self.closed(port)
+            exchange.unreachable(error)
+        else:
+            exchange.connected(upstream)
+
+    def _connect_done(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
+        self._connecting.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a new connection could not be used", exc_info=error)
+            exchange.client.transport.abort()
+
+    def listen(self, upstream: Upstream) -> None:
+        """``upstream`` was sent a request: its answer's head must come in time."""
+        upstream.since = asyncio.get_running_loop().time()
+        self._silent.add(upstream)
+
+    def heard(self, upstream: Upstream) -> None:
+        """The head has come (or nobody waits for it any more)."""
+        self._silent.discard(upstream)
+
+    def give(self, upstream: Upstream) -> None:
+        """Put a connection to rest."""
+        upstream.since = asyncio.get_running_loop().time()
+        self._idle[upstream.port].append(upstream)
+
+    def forget(self, upstream: Upstream) -> None:
+        """``upstream`` is closed."""
+        self._silent.discard(upstream)
+        self.closed(upstream.port)
+        idle = self._idle.get(upstream.port)
+        if idle and upstream in idle:
+            idle.remove(upstream)
+
+    def closed(self, port: int) -> None:
+        """One connection less."""
+        self._open[port] -= 1
+        if not self._open[port]:
+            del self._open[port]
+            self._idle.pop(port, None)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._sweeper is None:
+            interval = min(1.0, self._options.head_timeout / 4, self._options.idle_timeout / 4)
+            self._sweeper = loop.call_later(interval, self._sweep, loop)
+
+    def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
+        """One timer for all connections: a timer per request would cost more than the look-up of its app."""
+        self._sweeper = None
+        now = loop.time()
+        for idle in self._idle.values():
+            for upstream in idle:
+                if now - upstream.since > self._options.idle_timeout:
+                    upstream.transport.close()  # take() passes over it until it is forgotten
+        for upstream in list(self._silent):
+            self._check_silent(upstream, now)
+        if self._open:
+            self._watch(loop)
+
+    def _check_silent(self, upstream: Upstream, now: float) -> None:
+        exchange = upstream.exchange
+        if exchange is None:
+            self._silent.discard(upstream)
+        elif exchange.more_body and not upstream.write_paused:
+            upstream.since = now  # the visitor is still sending
+        elif now - upstream.since > self._options.head_timeout:
+            upstream.abandon()
+            exchange.on_silence()

@@ -1,0 +1,225 @@
+"""An app's response: where its head and body end, and the head as the visitor gets it."""
+
+from __future__ import annotations
+
+import re
+
+import httptools
+
+from hostd.gateway.head import MAX_HEAD, Field
+
+_HEAD_END = b"\r\n\r\n"
+_HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"upgrade"))
+_TOUCHED = _HOP_BY_HOP | {b"location"}
+_FRAMING = frozenset((b"transfer-encoding", b"trailer"))
+_INNER = re.compile(
+    rb"https?://(?:127\.0\.0\.1|localhost|0\.0\.0\.0|\[::1?\]):(\d+)(?=[/?#]|$)", re.IGNORECASE
+)
+
+
+class BrokenResponse(Exception):  # names what it is
+    """The app's bytes are not a response that may be passed on."""
+
+
+class Watch:
+    """What llhttp tells about one response. There is no on_body: bodies are never copied out."""
+
+    __slots__ = ("done", "fields", "head_done")
+
+    def __init__(self) -> None:
+        self.fields: list[Field] = []
+        self.head_done = False
+        self.done = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """llhttp read a header field (or a trailer, which nobody asks for)."""
+        self.fields.append((name.lower(), name, value))
+
+    def on_headers_complete(self) -> None:
+        """llhttp read the empty line behind the head."""
+        self.head_done = True
+
+    def on_message_complete(self) -> None:
+        """llhttp saw the response's end."""
+        self.done = True
+
+
+class Unchunking(Watch):
+    """For HTTP/1.0 visitors, who know no chunks (RFC 9112 section 7.1): takes the body out of them."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[bytes] = []
+
+    def on_body(self, body: bytes) -> None:
+        """llhttp read a piece of a chunk."""
+        self.parts.append(body)
+
+
+class ResponseReader:
+    """Cuts the bytes of one connection into one response.
+
+    First ``head`` until it answers something, then ``body`` with every piece behind it, until
+    ``complete``. ``until_eof`` means that only the connection's end ends the body, ``surplus`` that the
+    app sent more than its response.
+    """
+
+    __slots__ = (
+        *("_buffer", "_chunked", "_for_head", "_left", "_parser", "_unchunk", "_watch"),
+        *("complete", "surplus", "until_eof"),
+    )
+
+    def __init__(self, *, for_head: bool, unchunk: bool) -> None:
+        self._for_head = for_head
+        self._unchunk = unchunk
+        self._buffer = b""
+        self.complete = False
+        self.until_eof = False
+        self.surplus = False
+        self._chunked = False
+        self._left = 0
+        self._renew()
+
+    def _renew(self) -> None:
+        self._watch = Unchunking() if self._unchunk else Watch()
+        self._parser = httptools.HttpResponseParser(self._watch)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether not one byte has come."""
+        return not self._buffer and not self._watch.head_done
+
+    @property
+    def fields(self) -> list[Field]:
+        """The header fields of the head that was read last."""
+        return self._watch.fields
+
+    def head(self, data: bytes) -> tuple[int, bytes, bytes] | None:
+        """The next whole head in ``data`` (status, its bytes, the bytes behind), None while there is none.
+
+        A 1xx head is followed by another head: call again with the bytes behind.
+        Raises BrokenResponse.
+        """
+        if self._watch.head_done:  # a 1xx came before
+            self._renew()
+        data = self._buffer + data if self._buffer else data
+        end = data.find(_HEAD_END) + len(_HEAD_END)
+        if end < len(_HEAD_END) or end > MAX_HEAD:
+            self._keep(data)
+            return None
+        self._buffer = b""
+        raw = data[:end]
+        status = self._parse_head(raw)
+        return status, raw, data[end:]
+
+    def _keep(self, data: bytes) -> None:
+        if len(data) > MAX_HEAD:
+            raise BrokenResponse("its head has no end")
+        self._buffer = data
+
+    def _parse_head(self, raw: bytes) -> int:
+        try:
+            self._parser.feed_data(raw)
+        except httptools.HttpParserUpgrade:
+            pass
+        except httptools.HttpParserError as error:
+            raise BrokenResponse(str(error)) from error
+        if not self._watch.head_done:
+            raise BrokenResponse("its head ends in two ways")
+        status = self._parser.get_status_code()
+        if status >= 200:
+            self._learn_framing(raw)
+        elif not raw.startswith(b"HTTP/1.1"):
+            raise BrokenResponse("a 1xx from HTTP/1.0")
+        return status
+
+    def _learn_framing(self, raw: bytes) -> None:
+        """RFC 9112 section 6.3. llhttp has refused double lengths, and a length beside an encoding."""
+        fields = {low: value.strip() for low, _, value in self._watch.fields}
+        encoding = fields.get(b"transfer-encoding")
+        if encoding is not None and (encoding.lower() != b"chunked" or not raw.startswith(b"HTTP/1.1")):
+            raise BrokenResponse("a transfer encoding that is not 'chunked'")
+        if self._for_head or self._watch.done:
+            self.complete = True
+        elif encoding is not None:
+            self._chunked = True
+        elif b"content-length" in fields:
+            self._left = int(fields[b"content-length"])
+        else:
+            self.until_eof = True
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection can carry another request after this response (RFC 9112 section 9.3)."""
+        if self.until_eof or self.surplus or self._parser.get_http_version() != "1.1":
+            return False
+        return not any(low == b"connection" and b"close" in value.lower() for low, _, value in self.fields)
+
+    def body(self, data: bytes) -> bytes:
+        """The part of ``data`` to pass on; sets ``complete``. Raises BrokenResponse."""
+        if self.complete:
+            self.surplus = True
+            return b""
+        if self._chunked:
+            return self._chunks(data)
+        if self.until_eof:
+            return data
+        if len(data) > self._left:
+            self.surplus = True
+            data = data[: self._left]
+        self._left -= len(data)
+        self.complete = not self._left
+        return data
+
+    def _chunks(self, data: bytes) -> bytes:
+        """llhttp does not say where in ``data`` the end was: the last byte is fed alone, and must be it."""
+        view = memoryview(data)
+        try:
+            self._parser.feed_data(view[:-1])
+            surplus = self._watch.done
+            self._parser.feed_data(view[-1:])
+        except httptools.HttpParserError as error:
+            raise BrokenResponse(str(error)) from error
+        if surplus:
+            raise BrokenResponse("bytes behind its end")
+        self.complete = self._watch.done
+        return self._unchunked() if isinstance(self._watch, Unchunking) else data
+
+    def _unchunked(self) -> bytes:
+        assert isinstance(self._watch, Unchunking)  # noqa: S101  # mypy
+        body = b"".join(self._watch.parts)
+        self._watch.parts.clear()
+        return body
+
+
+def visitor_head(raw: bytes, fields: list[Field], *, close: bool, unchunk: bool, port: int) -> bytes:
+    """The head as the visitor gets it: byte for byte, unless a hop-by-hop field or a Location is in it."""
+    touched = _TOUCHED | _FRAMING if unchunk else _TOUCHED
+    if touched.isdisjoint({low for low, _, _ in fields}):
+        head = raw[:-2]
+    else:
+        head = _rebuilt(raw, fields, touched - {b"location"}, port)
+    if head.startswith(b"HTTP/1.0"):
+        head = b"HTTP/1.1" + head[8:]
+    return head + (b"Connection: close\r\n\r\n" if close else b"\r\n")
+
+
+def _rebuilt(raw: bytes, fields: list[Field], dropped: frozenset[bytes], port: int) -> bytes:
+    named = b",".join(value for low, _, value in fields if low == b"connection").lower()
+    tokens = {token.strip() for token in named.split(b",")} - {b"content-length", b"transfer-encoding"}
+    lines = [raw[: raw.index(b"\r\n") + 2]]
+    for low, name, value in fields:
+        if low not in dropped and low not in tokens:
+            kept = public_location(value, port) if low == b"location" else value
+            lines.append(b"%b: %b\r\n" % (name, kept))
+    return b"".join(lines)
+
+
+def public_location(value: bytes, port: int) -> bytes:
+    """A Location without the app's inner address; one that names any other place stays as it is."""
+    found = _INNER.match(value)
+    if found is None or int(found[1]) != port:
+        return value
+    return b"/" + value[found.end() :].lstrip(b"/")

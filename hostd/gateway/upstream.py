@@ -1,0 +1,142 @@
+"""One connection to an app."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
+
+from hostd.gateway.response import BrokenResponse, ResponseReader
+
+if TYPE_CHECKING:
+    from uvicorn.server import ServerState
+
+    from hostd.gateway.exchange import Exchange
+    from hostd.gateway.pool import Pool
+
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux only
+
+
+def ask_quick_ack(transport: asyncio.BaseTransport) -> None:
+    """Acknowledge now what came.
+
+    From Streamlit 1.57 on its sockets lack TCP_NODELAY: the second of two small writes waits for the
+    first one's ACK, which the kernel would hold back for 40 ms.
+    """
+    if _QUICKACK is not None:
+        with suppress(OSError):
+            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+
+
+class Upstream(asyncio.Protocol):
+    """Carries one exchange at a time; between two it rests in the pool."""
+
+    __slots__ = (
+        *("_reader", "_started", "_state", "exchange", "pool", "port"),
+        *("reused", "since", "transport", "write_paused"),
+    )
+
+    def __init__(self, pool: Pool, port: int, state: ServerState) -> None:
+        self._state = state
+        self.pool = pool
+        self.port = port
+        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self.exchange: Exchange | None = None
+        self.reused = False
+        self.write_paused = False
+        self.since = 0.0
+        self._started = False
+        self._reader: ResponseReader = cast(ResponseReader, None)
+
+    def begin(self, exchange: Exchange, request: bytes, reader: ResponseReader) -> None:
+        """Send ``request`` (a head, and what there is of a body), and give the answer to ``exchange``."""
+        self.exchange = exchange
+        self._reader = reader
+        self._started = False
+        self.transport.write(request)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether no byte of an answer has come."""
+        return not self._started and self._reader.untouched
+
+    def abandon(self) -> None:
+        """Nobody wants the answer any more."""
+        self.exchange = None
+        self.transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands."""
+        self.transport = cast(asyncio.Transport, transport)
+        self._state.connections.add(self)  # type: ignore[arg-type]  # uvicorn needs only shutdown() of it
+
+    def data_received(self, data: bytes) -> None:
+        """The app sent something."""
+        exchange = self.exchange
+        if exchange is None:  # a resting connection has nothing to say
+            self.transport.abort()
+            return
+        try:
+            if self._started:
+                self._body(exchange, b"", data)
+            else:
+                self._head(exchange, data)
+        except BrokenResponse as broken:
+            self.abandon()
+            exchange.on_broken(self, broken)
+
+    def _head(self, exchange: Exchange, data: bytes) -> None:
+        while found := self._reader.head(data):
+            status, raw, data = found
+            if status == 101:
+                exchange.on_switch(self, raw, data)
+                return
+            if status >= 200:
+                self._started = True
+                self._body(exchange, exchange.on_head(status, raw, self._reader), data)
+                return
+            exchange.on_interim(raw)
+
+    def _body(self, exchange: Exchange, head: bytes, data: bytes) -> None:
+        reader = self._reader
+        exchange.on_data(head + reader.body(data) if data else head)
+        if reader.complete:
+            self.exchange = None
+            exchange.on_end(self, reusable=reader.keep_alive)
+        else:
+            ask_quick_ack(self.transport)
+
+    def let_go(self) -> None:
+        """The transport becomes somebody else's."""
+        self.exchange = None
+        self._state.connections.discard(self)
+
+    def shutdown(self) -> None:
+        """uvicorn stops: a resting connection goes now, one at work goes with its visitor's."""
+        if self.exchange is None:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone; whether that ends the answer or cuts it is the framing's to say."""
+        self._state.connections.discard(self)
+        self.pool.forget(self)
+        exchange, self.exchange = self.exchange, None
+        if exchange is None:
+            return
+        if exc is None and self._started and self._reader.until_eof:
+            exchange.on_end(self, reusable=False)
+        else:
+            exchange.on_broken(self, exc)
+
+    def pause_writing(self) -> None:
+        """The app reads slower than the visitor sends."""
+        self.write_paused = True
+        if self.exchange is not None:
+            self.exchange.client.throttle()
+
+    def resume_writing(self) -> None:
+        """The app has caught up."""
+        self.write_paused = False
+        if self.exchange is not None:
+            self.exchange.client.unthrottle()

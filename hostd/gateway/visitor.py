@@ -1,0 +1,217 @@
+"""One visitor's connection: whose turn it is to answer, how fast, and how it ends.
+
+It leans on uvicorn.protocols.http.httptools_impl of the pinned version: ``cycle`` is the request that
+was read last, ``pipeline`` those that wait, ``flow`` the brake, ``_start_asgi_task`` begins a turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from uvicorn._types import ASGI3Application
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+from hostd.gateway.exchange import Exchange
+from hostd.gateway.head import Forwarding, Head
+from hostd.gateway.options import GatewayOptions, TrustedProxies
+from hostd.gateway.pages import Answer, Pages, Trouble
+from hostd.gateway.pool import Pool
+from hostd.gateway.turns import Turn
+from hostd.models import RoutingTable
+from hostd.templating import Templates
+
+_LINGER = 30.0
+"""Seconds in which a visitor who is still sending may read an early answer (as nginx's lingering_time)."""
+
+
+class Gateway:
+    """What all connections of one server share."""
+
+    def __init__(
+        self, lookup: Callable[[], RoutingTable], options: GatewayOptions, templates: Templates
+    ) -> None:
+        """Raises ValueError when a trusted proxy is no address or network."""
+        self.lookup = lookup
+        self.options = options
+        self.prefix = options.prefix.encode("ascii")
+        self.pages = Pages(templates)
+        self.pool = Pool(options)
+        self.trusted = TrustedProxies(options.trusted_proxies)
+
+
+class Visitor(HttpToolsProtocol):
+    """Adds to uvicorn's protocol that a turn may be an app's. ``forwarding`` says where requests are from."""
+
+    gateway: ClassVar[Gateway]
+    forwarding: Forwarding
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._in_head = False
+        self._deaf = False
+        self._advancing = False
+        self._running: RequestResponseCycle | None = None
+        self._linger: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """A visitor connected."""
+        super().connection_made(transport)
+        peer = self.client[0] if self.client else ""
+        scheme = self.gateway.options.public_scheme or self.scheme or "http"
+        self.forwarding = Forwarding(peer, scheme, trusted=peer in self.gateway.trusted)
+        self._limit_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The visitor is gone: so is what was under way for them."""
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+        if self._linger is not None:
+            self._linger.cancel()
+        self.pipeline.clear()
+        running, self._running = self._running, None
+        if isinstance(running, Turn) and not running.response_complete:
+            running.abort()
+
+    def let_go(self) -> None:
+        """The transport becomes somebody else's."""
+        self._unset_keepalive_if_required()
+        self._deaf = True
+        self._running = None
+        self.parser = None  # type: ignore[assignment]  # as uvicorn does: parser and protocol hold each other
+        self.connections.discard(self)
+
+    def shutdown(self) -> None:
+        """uvicorn stops: what runs gets a moment, and no more."""
+        super().shutdown()
+        if self._running is None or isinstance(self._running, Turn):
+            self.loop.call_later(self.gateway.options.shutdown_grace, self.transport.abort)
+
+    def _limit_head(self) -> None:
+        seconds = self.gateway.options.request_head_timeout
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+
+    # Back-pressure
+
+    def pause_writing(self) -> None:
+        """The visitor reads slower than the app sends."""
+        super().pause_writing()
+        if isinstance(self._running, Exchange):
+            self._running.pause_response()
+
+    def resume_writing(self) -> None:
+        """The visitor has caught up."""
+        super().resume_writing()
+        if isinstance(self._running, Exchange):
+            self._running.resume_response()
+
+    def throttle(self) -> None:
+        """Read no more from the visitor for now."""
+        self.flow.pause_reading()
+
+    def unthrottle(self) -> None:
+        """Read again, if neither an app nor a queue of requests stands against it."""
+        blocked = isinstance(self._running, Exchange) and self._running.blocked
+        if not blocked and not self.pipeline and not self.transport.is_closing():
+            self.flow.resume_reading()
+
+    # Turns
+
+    def _enqueue(self, turn: Turn) -> None:
+        before, self.cycle = self.cycle, turn
+        if before is None or before.response_complete:
+            self._start_asgi_task(turn, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((turn, self.app))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        if isinstance(cycle, Turn):
+            cycle.start()
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def turn_done(self, turn: Turn) -> None:
+        """A turn's response is written."""
+        if not turn.keep_alive:
+            self._leave()
+        self.on_response_complete()
+
+    def on_response_complete(self) -> None:
+        """The next request's turn; a loop, since answers of our own are complete at once."""
+        self.server_state.total_requests += 1
+        if self._advancing or self.transport.is_closing():
+            return
+        self._unset_keepalive_if_required()
+        self._advancing = True
+        try:
+            while self.pipeline and self._free():
+                self._start_asgi_task(*self.pipeline.pop())
+        finally:
+            self._advancing = False
+        self.unthrottle()
+        if self._free() and not self._in_head:
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def _free(self) -> bool:
+        return self._linger is None and (self._running is None or self._running.response_complete)
+
+    # Answers of our own
+
+    def answer(self, exchange: Exchange, status: int, trouble: Trouble) -> None:
+        """Write an answer of our own in the place of an app's."""
+        answer = self.gateway.pages.for_route(exchange.head, status, exchange.route, trouble)
+        self.transport.write(self._encode(exchange.head, answer, close=not exchange.keep_alive))
+
+    def _encode(self, head: Head | None, answer: Answer, *, close: bool) -> bytes:
+        if head is not None:
+            self.log_access(head, answer.status)
+        return answer.encode(head, self.server_state.default_headers, close=close)
+
+    def log_access(self, head: Head, status: int) -> None:
+        """One line in uvicorn's access log, in its form."""
+        if self.access_log:
+            host, port = self.client or ("", 0)
+            self.access_logger.info(
+                '%s - "%s %s HTTP/%s" %d',
+                f"{host}:{port}",
+                head.method.decode("ascii"),
+                head.target.decode("latin-1"),
+                head.version,
+                status,
+            )
+
+    # The end
+
+    def cut(self, *, reset: bool) -> None:
+        """End in the middle of a response, so that the visitor can tell that it is not whole."""
+        self._deaf = True
+        if reset:
+            self.transport.abort()
+        else:
+            self.transport.close()
+
+    def _leave(self) -> None:
+        """Close behind the last answer; a visitor who is still sending gets the time to read it."""
+        self._deaf = True
+        self.pipeline.clear()
+        whole = self.cycle is None or not self.cycle.more_body
+        self._linger = self.loop.call_later(_LINGER, self.transport.abort)
+        if whole and not self.flow.read_paused:
+            self.transport.close()
+            return
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
