@@ -83,12 +83,12 @@ def _row(desk: Desk, app: App) -> None:
         name, state, updated, actions = st.columns([4, 2, 2, 3], vertical_alignment="center")
         with name:
             st.page_link(desk.pages["app"], label=f"**{plain(app.name)}**", query_params={"id": app.app_id})
-            failure_line(app)
         with state:
             badge(app, desk.say)
         updated.caption(local(app.updated_at))
         with actions:
             _actions(desk, app)
+        failure_line(app)
 
 
 def _actions(desk: Desk, app: App) -> None:

@@ -94,23 +94,20 @@ class Hostd:
 
     def health(self) -> dict[str, Any]:
         """Version, supervisord's state, counts."""
-        health: dict[str, Any] = self._ask("GET", "/api/health").json()
-        return health
+        return dict(self._json("GET", "/api/health"))
 
     def apps(self) -> list[App]:
         """Every app."""
-        return [App.from_json(item) for item in self._ask("GET", "/api/apps").json()]
+        return [App.from_json(item) for item in self._json("GET", "/api/apps")]
 
     def app(self, app_id: str) -> App:
         """One app."""
-        return App.from_json(self._ask("GET", _path(app_id)).json())
+        return App.from_json(self._json("GET", _path(app_id)))
 
     def create(self, name: str, code: bytes, requirements: bytes | None = None) -> App:
         """Upload; answers at once, the install goes on behind."""
         files = _files(code, requirements)
-        return App.from_json(
-            self._ask("POST", "/api/apps", data={"name": name}, files=files, timeout=SLOW).json()
-        )
+        return App.from_json(self._json("POST", "/api/apps", data={"name": name}, files=files, timeout=SLOW))
 
     def change(
         self,
@@ -124,11 +121,11 @@ class Hostd:
         # A multipart body needs a file part to be one; (None, text) is a plain field in it.
         parts: dict[str, Any] = {"name": (None, name)} if name is not None else {}
         parts |= _files(code, requirements)
-        return App.from_json(self._ask("PATCH", _path(app_id), files=parts, timeout=SLOW).json())
+        return App.from_json(self._json("PATCH", _path(app_id), files=parts, timeout=SLOW))
 
     def act(self, app_id: str, action: str) -> App:
         """``start``, ``stop`` or ``restart``."""
-        return App.from_json(self._ask("POST", f"{_path(app_id)}/{action}", timeout=SLOW).json())
+        return App.from_json(self._json("POST", f"{_path(app_id)}/{action}", timeout=SLOW))
 
     def delete(self, app_id: str) -> None:
         """Gone, with everything it kept."""
@@ -136,11 +133,17 @@ class Hostd:
 
     def logs(self, app_id: str, tail: int = 300) -> str:
         """The last lines of ``run.log``."""
-        return str(self._ask("GET", f"{_path(app_id)}/logs", params={"tail": tail}).json()["logs"])
+        return str(self._json("GET", f"{_path(app_id)}/logs", params={"tail": tail})["logs"])
 
     def file(self, app_id: str, name: str) -> str:
         """``app.py`` or ``requirements.txt`` as text."""
         return self._ask("GET", f"{_path(app_id)}/files/{name}").text
+
+    def _json(self, method: str, path: str, **more: Any) -> Any:
+        try:
+            return self._ask(method, path, **more).json()
+        except ValueError as error:
+            raise Unreachable(f"something else than hostd answers at {path}") from error
 
     def _ask(self, method: str, path: str, timeout: httpx.Timeout = QUICK, **more: Any) -> httpx.Response:
         try:

@@ -117,7 +117,7 @@ def _sign_in(desk: Desk, trouble: str = "") -> None:
     say = desk.say
     if st.session_state.pop("token", None) and not trouble:
         trouble = say("token_wrong")
-    with st.form("token", width=440):
+    with st.form("sign_in", width=440):
         st.subheader(say("token_title"), anchor=False)
         st.write(say("token_text"))
         token = st.text_input(say("token"), type="password", autocomplete="current-password")

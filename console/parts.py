@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
 from console.client import ApiError, App, Missing, Refused
@@ -98,13 +100,13 @@ def failure_line(app: App) -> None:
 def live_log(desk: Desk, app: App) -> None:
     """The end of ``run.log``, following it."""
     refresh, scroll = _log_bar(desk, app)
+    text = ""
 
     @st.fragment(run_every=(1 if app.busy else 2) if refresh else None)
     def follow() -> None:
-        try:
+        nonlocal text
+        with suppress(ApiError):  # the page's own watch finds out, and says so
             text = desk.hostd.logs(app.app_id, LOG_LINES)
-        except ApiError:
-            return  # the page's own watch finds out, and says so
         with st.container(height=LOG_HEIGHT, autoscroll=scroll, border=True, key="log"):
             st.code(text or desk.say("log_empty"), language=None, wrap_lines=True)
 

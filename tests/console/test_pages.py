@@ -1,0 +1,249 @@
+"""The pages' logic, seen through Streamlit's AppTest."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.console.drive import labels, press, texts, visit, widget
+from tests.console.fake import ID, FakeHostd, failure
+
+NASTY = "a](javascript:alert(1)) <b>*x*</b> :material/bolt: $x$ # `y`"
+
+
+def test_an_empty_console_teaches_and_deploys_the_demo_with_one_click() -> None:
+    fake = FakeHostd()
+    at = visit(fake)
+    assert "two files away" in texts(at)
+    press(at, "Deploy the demo")
+    assert "st.navigation" in fake.sent["app"]
+    assert fake.sent["requirements"].strip() == "streamlit"
+    assert at.query_params == {"id": "new-1"}
+    assert "Waiting for a free install slot" in texts(at)
+
+
+def test_the_list_shows_status_link_and_failure_of_each_app() -> None:
+    fake = FakeHostd().add().add("bad-1", name="Bad", status="failed", error=failure("crashed", "Boom\nmore"))
+    at = visit(fake)
+    said = texts(at)
+    assert "Running" in said
+    assert "Failed" in said
+    assert "Boom" in said
+    links = {link.proto.url: link.proto.disabled for link in at.get("link_button")}
+    assert links == {
+        f"http://127.0.0.1:8080/apps/{ID}/": False,
+        "http://127.0.0.1:8080/apps/bad-1/": True,
+    }
+
+
+def test_the_search_finds_names_and_ids() -> None:
+    fake = FakeHostd().add(name="Sales").add("x-77aa11", name="Weather")
+    at = visit(fake)
+    for text, count in (("SALE", 1), ("77aa", 1), ("", 2), ("none", 0)):
+        at.text_input[0].set_value(text).run()
+        assert len(at.get("link_button")) == count
+    assert "No app matches “none”" in texts(at)
+
+
+def test_many_apps_are_shown_in_pages() -> None:
+    fake = FakeHostd()
+    for number in range(45):
+        fake.add(f"app-{number:02}", name=f"App {number:02}")
+    assert len(visit(fake).get("link_button")) == 20
+
+
+@pytest.mark.parametrize(
+    ("status", "offered"), [("running", "stop"), ("stopped", "start"), ("failed", "start")]
+)
+def test_an_app_is_started_and_stopped_from_its_page(status: str, offered: str) -> None:
+    fake = FakeHostd().add(status=status)
+    at = press(visit(fake, "app", id=ID), offered.capitalize())
+    assert f"POST /api/apps/{ID}/{offered}" in fake.calls
+    assert ("Stop" if offered == "start" else "Start") in labels(at)
+
+
+def test_deleting_asks_first_and_the_question_outlives_a_redraw() -> None:
+    fake = FakeHostd().add()
+    at = press(visit(fake, "app", id=ID), "Delete…")
+    at.run()
+    assert "can't be undone" in texts(at)
+    assert ID in fake.apps
+    press(at, "Delete")
+    assert fake.apps == {}
+    assert "Demo is gone." in texts(at)
+
+
+def test_keeping_an_app_closes_the_question() -> None:
+    fake = FakeHostd().add()
+    at = press(press(visit(fake, "app", id=ID), "Delete…"), "Keep it")
+    assert "can't be undone" not in texts(at)
+    assert ID in fake.apps
+
+
+def test_a_failed_app_says_what_happened_and_what_to_do() -> None:
+    fake = FakeHostd().add(status="failed", error=failure("install_failed", "No such package.", "tail of it"))
+    for page in ("app", "deploy"):
+        said = texts(visit(fake, page, id=ID))
+        assert "No such package" in said
+        assert "correct requirements.txt" in said
+        assert "tail of it" in said
+
+
+def test_a_failure_of_a_kind_not_known_yet_is_told_too() -> None:
+    fake = FakeHostd().add(status="failed", error=failure("eaten_by_a_grue"))
+    assert "Something inside hostd broke" in texts(visit(fake, "app", id=ID))
+
+
+def test_a_failed_update_says_that_the_old_version_runs() -> None:
+    fake = FakeHostd().add(error=failure("crashed"))
+    at = visit(fake, "app", id=ID)
+    assert not at.error
+    assert "crashed" not in texts(at)
+    assert at.warning
+    assert "Stop" in labels(at)
+
+
+@pytest.mark.parametrize("page", ["app", "deploy"])
+def test_an_app_that_is_not_there_is_said_so(page: str) -> None:
+    assert "no app with the id “gone”" in texts(visit(FakeHostd(), page, id="gone"))
+
+
+def test_pasted_code_is_deployed() -> None:
+    fake = FakeHostd()
+    at = visit(fake, "new")
+    widget(at.text_input, "Name").set_value(" Mine ")
+    widget(at.text_area, "app.py").set_value("print('ü')")
+    press(at, "Deploy")
+    assert fake.sent == {"name": "Mine", "app": "print('ü')"}
+    assert at.query_params["id"] == "new-1"
+
+
+def test_uploaded_files_are_deployed() -> None:
+    fake = FakeHostd()
+    at = visit(fake, "new")
+    widget(at.text_input, "Name").set_value("Mine")
+    at.file_uploader[0].upload("my.py", b"print(2)", "text/x-python")
+    at.file_uploader[1].upload("needs.txt", b"pandas", "text/plain")
+    press(at, "Deploy")
+    assert fake.sent == {"name": "Mine", "app": "print(2)", "requirements": "pandas"}
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "said"), [("", "x", "Give the app a name"), ("N", " ", "Choose an app.py")]
+)
+def test_a_form_that_is_not_complete_says_what_is_missing(name: str, code: str, said: str) -> None:
+    fake = FakeHostd()
+    at = visit(fake, "new")
+    widget(at.text_input, "Name").set_value(name)
+    widget(at.text_area, "app.py").set_value(code)
+    assert said in texts(press(at, "Deploy"))
+    assert not fake.sent
+
+
+def test_what_hostd_refuses_is_shown_in_the_form_and_nothing_typed_is_lost() -> None:
+    fake = FakeHostd(refusal=(422, "app: line 1: invalid syntax"))
+    at = visit(fake, "new")
+    widget(at.text_input, "Name").set_value("Mine")
+    widget(at.text_area, "app.py").set_value("def")
+    press(at, "Deploy")
+    assert "invalid syntax" in texts(at)
+    assert widget(at.text_area, "app.py").value == "def"
+
+
+def test_an_outage_does_not_take_what_was_typed() -> None:
+    fake = FakeHostd()
+    at = visit(fake, "new")
+    widget(at.text_input, "Name").set_value("Mine")
+    widget(at.text_area, "app.py").set_value("print(1)")
+    fake.down = True
+    press(at, "Deploy")
+    assert "hostd is not answering" in texts(at)
+    fake.down = False
+    at.run()
+    assert widget(at.text_area, "app.py").value == "print(1)"
+
+
+def test_only_what_was_edited_is_sent() -> None:
+    fake = FakeHostd(files={"app.py": "old", "requirements.txt": "pandas\n"}).add()
+    at = visit(fake, "app", id=ID)
+    widget(at.text_area, "app.py").set_value("new")
+    press(at, "Save and redeploy")
+    assert fake.sent == {"app": "new"}
+
+
+def test_saving_without_a_change_redeploys_nothing() -> None:
+    fake = FakeHostd().add()
+    at = press(visit(fake, "app", id=ID), "Save and redeploy")
+    assert "Nothing was changed" in texts(at)
+    assert not fake.sent
+
+
+def test_an_app_is_renamed() -> None:
+    fake = FakeHostd().add()
+    at = visit(fake, "app", id=ID)
+    widget(at.text_input, "Name").set_value("Other")
+    press(at, "Rename")
+    assert at.title[0].value == "Other"
+
+
+@pytest.mark.parametrize("page", ["", "app", "deploy"])
+def test_a_name_is_shown_as_text_never_as_markup(page: str) -> None:
+    at = visit(FakeHostd().add(name=NASTY, status="created"), page, **({"id": ID} if page else {}))
+    assert not at.exception
+    shown = "\n".join([texts(at), *(link.proto.label for link in at.get("page_link"))])
+    assert r"\]\(javascript\:alert" in shown
+    assert "](javascript" not in shown
+
+
+def test_about_tells_version_folder_and_health() -> None:
+    fake = FakeHostd(
+        health={"data_dir": "/data", "apps": {"total": 3}, "public_base": "https://x.example/st"}
+    )
+    at = visit(fake, "about")
+    assert at.metric[0].value == "3"
+    assert at.get("link_button")[0].proto.url == "https://x.example/st/api/docs"
+
+
+def test_an_open_hostd_is_warned_about() -> None:
+    assert "no admin token is set" in texts(visit(FakeHostd(health={"open_without_token": True})))
+
+
+def test_a_wrong_token_is_told_and_the_right_one_lets_in() -> None:
+    fake = FakeHostd(token="right").add()
+    at = visit(fake)
+    assert "This hostd is protected" in texts(at)
+    at.text_input[0].set_value("wrong")
+    assert "not the right one" in texts(press(at, "Sign in"))
+    at.text_input[0].set_value("right")
+    assert "Running" in texts(press(at, "Sign in"))
+    assert "not the right one" not in texts(at)
+
+
+@pytest.mark.parametrize("page", ["", "new", "app", "about"])
+def test_a_hostd_that_is_away_gets_a_friendly_page_that_comes_back(page: str) -> None:
+    fake = FakeHostd(down=True).add()
+    at = visit(fake, page, **({"id": ID} if page == "app" else {}))
+    assert "hostd is not answering" in texts(at)
+    assert not at.exception
+    fake.down = False
+    assert "hostd is not answering" not in texts(at.run())
+
+
+@pytest.mark.parametrize(("locale", "title"), [("zh-CN", "应用"), ("en-GB", "Apps")])
+def test_the_browser_chooses_the_language_of_the_page(locale: str, title: str) -> None:
+    at = visit(FakeHostd().add(), locale=locale)
+    assert at.title[0].value == title
+    assert "lang" not in at.query_params
+
+
+def test_a_chosen_language_stays_in_the_address() -> None:
+    at = visit(FakeHostd().add())
+    at.segmented_control[0].set_value("zh").run()
+    assert at.title[0].value == "应用"
+    assert at.query_params["lang"] == "zh"
+    assert visit(FakeHostd().add(), lang="zh").title[0].value == "应用"
+    at.segmented_control[0].set_value("en").run()
+    assert "lang" not in at.query_params
+
+
+def test_a_language_that_is_not_there_is_passed_over() -> None:
+    assert visit(FakeHostd().add(), lang="xx").title[0].value == "Apps"

@@ -1,0 +1,73 @@
+"""Both languages say everything, and nothing is said that nobody asks for."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path
+
+import pytest
+
+from console.parts import COLOURS
+from console.texts import LANGUAGES, TEXTS, Say, language_of
+from hostd.models import FailureKind, Status
+
+SOURCES = Path(__file__).resolve().parents[2] / "console"
+
+
+def _fields(text: str) -> set[str]:
+    return {field for _, field, _, _ in string.Formatter().parse(text) if field}
+
+
+@pytest.mark.parametrize("key", TEXTS)
+def test_a_text_exists_in_every_language_with_the_same_fields(key: str) -> None:
+    said = TEXTS[key]
+    assert len(said) == len(LANGUAGES)
+    assert all(text.strip() for text in said)
+    assert len({frozenset(_fields(text)) for text in said}) == 1
+
+
+@pytest.mark.parametrize("key", TEXTS)
+def test_chinese_texts_are_not_left_in_english(key: str) -> None:
+    english, chinese = TEXTS[key]
+    product_names = {"supervisord", "Streamlit", "Id"}
+    assert english in product_names or any("\u4e00" <= letter <= "\u9fff" for letter in chinese)
+
+
+def test_no_text_is_left_over() -> None:
+    code = "".join(path.read_text("utf-8") for path in SOURCES.glob("*.py") if path.name != "texts.py")
+    made_of_parts = ("step_", "now_", "todo_", "tab_")
+    unused = {
+        key
+        for key in TEXTS
+        if f'"{key}"' not in code
+        and f"'{key}'" not in code
+        and not key.startswith(made_of_parts)
+        and key not in set(Status)
+    }
+    busy = {key for key in unused if key.removesuffix("_busy") in {"start", "stop", "restart"}}
+    assert unused - busy == set()
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_every_status_of_hostd_has_a_word_a_colour_and_a_sentence(status: Status) -> None:
+    assert status in TEXTS
+    assert status in COLOURS
+    assert f"now_{status}" in TEXTS or status == Status.FAILED  # a failure has its own sentences
+
+
+@pytest.mark.parametrize("kind", list(FailureKind))
+def test_every_failure_says_what_to_do(kind: FailureKind) -> None:
+    assert f"todo_{kind}" in TEXTS
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [("zh-CN", "zh"), ("zh", "zh"), ("ZH-tw", "zh"), ("en-US", "en"), ("de", "en"), ("", "en"), (None, "en")],
+)
+def test_the_browser_chooses_the_language(locale: str | None, language: str) -> None:
+    assert language_of(locale) == language
+
+
+def test_a_text_is_filled_in() -> None:
+    assert Say("en")("deleted", name="Demo") == "Demo is gone."
+    assert Say("zh")("deleted", name="Demo") == "Demo 已删除。"
