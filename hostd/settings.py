@@ -7,7 +7,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,6 +33,7 @@ _APP_PATTERN = re.compile(
     r"(?i:https?|all|no|ftp)_(?i:proxy)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
     r"|PATH|LANG|LC_ALL|LC_CTYPE|TZ|LD_LIBRARY_PATH"
 )
+_BARE_URL = re.compile(r"(?i:https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[^?#]*)?")
 _LOOPBACK_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost"}
 
 
@@ -63,8 +64,8 @@ def _boolean(text: str) -> bool:
 
 def _data_dir(text: str) -> Path:
     path = Path(text).expanduser().absolute()
-    if re.search(r"[\x00-\x1f\x7f%;\"'\\]", str(path)):
-        raise ValueError("must not hold quotes, %, ; backslashes or control characters")
+    if re.search(r"[\x00-\x1f\x7f%;#*?\[\]\"'\\]", str(path)):
+        raise ValueError("must not hold quotes, any of %;#*?[] backslashes or control characters")
     return path
 
 
@@ -83,13 +84,12 @@ def _public_base(text: str) -> str:
         port = parts.port
     except ValueError:
         raise ValueError("must be a URL such as https://apps.example.com/tools/st") from None
-    bare = parts.scheme in ("http", "https") and parts.hostname and not parts.query and not parts.fragment
     path = parts.path.rstrip("/")
-    if not bare or parts.username is not None or port == 0 or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
-        raise ValueError("must be http(s)://host[:port][/path], without query, user or %-escapes")
+    if not _BARE_URL.fullmatch(text) or port == 0 or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
+        raise ValueError("must be http(s)://host[:port][/path] in ASCII, without query, user or %-escapes")
     if any(part in (".", "..") for part in path.split("/")):
         raise ValueError("must not hold . or .. in its path")
-    return f"{parts.scheme}://{parts.netloc}{path}"
+    return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
 
 def _networks(text: str) -> tuple[str, ...]:
@@ -180,10 +180,10 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         own_environment={name: env[name] for name in known if env.get(name)},
         build_environment=_select(env, _BUILD_PATTERN),
         app_environment=_select(env, _APP_PATTERN),
-        notices=notices + _warnings(values),
+        notices=notices,
     )
     _check_whole(settings)
-    return settings
+    return replace(settings, notices=notices + _warnings(settings))
 
 
 def _parse(name: str, text: str, parse: Callable[[str], Any]) -> Any:
@@ -205,20 +205,19 @@ def _check_names(env: Mapping[str, str], known: Mapping[str, object]) -> tuple[s
         if short == name or name in known:
             continue
         if short not in GONE:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "; env.example lists the known names"
-            raise SettingsError(f"{name}: unknown setting{hint}")
+            near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)
+            raise SettingsError(f"{name}: unknown setting; did you mean {near[0]}?")
         notices.append(f"{name} is passed over: everything is on one port now, see {GONE[short]}")
     return tuple(notices)
 
 
-def _warnings(values: Mapping[str, Any]) -> tuple[str, ...]:
-    reachable = not ipaddress.ip_address(values.get("bind", "127.0.0.1")).is_loopback
-    if reachable and not values.get("admin_token"):
-        return (
-            f"warning: listening on {values['bind']} without {PREFIX}ADMIN_TOKEN: anybody may change all",
-        )
-    return ()
+def _warnings(settings: Settings) -> tuple[str, ...]:
+    where = "" if ipaddress.ip_address(settings.bind).is_loopback else f"listening on {settings.bind}"
+    if settings.open_without_token:
+        where = f"reachable as {settings.public_base}"
+    if settings.admin_token or not where:
+        return ()
+    return (f"warning: {where} without {PREFIX}ADMIN_TOKEN: anybody may change all",)
 
 
 def _check_whole(settings: Settings) -> None:
