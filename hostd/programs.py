@@ -62,8 +62,8 @@ def app_program(layout: Layout, name: str, log: Path) -> Program:
 def build_program(layout: Layout, name: str, log: Path) -> Program:
     """The one-shot program that installs a release's dependencies."""
     return Program(
-        name=name, spec=layout.spec(name), log=log, autorestart="false", exitcodes=0, startsecs=0, startretries=0,
-        stopwaitsecs=2,
+        name=name, spec=layout.spec(name), log=log, autorestart="false", exitcodes=0, startsecs=0,
+        startretries=0, stopwaitsecs=2,
     )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def render_main(templates: Templates, layout: Layout, platform: list[Program]) -
         logfile=_plain(layout.supervisor / "supervisord.log"),
         pidfile=_plain(layout.supervisor / "supervisord.pid"),
         events_socket=_plain(layout.events_socket),
-        sections=_plain(layout.sections),
+        sections=_plain(layout.sections.relative_to(layout.supervisor)),  # supervisor cuts this at blanks
         platform_sections=[render(templates, program) for program in platform],
     )
 
@@ -102,7 +102,7 @@ def parse(text: str) -> list[Any]:
     with tempfile.TemporaryDirectory(prefix="hostd-") as folder:
         candidate, main = Path(folder, "candidate.conf"), Path(folder, "main.conf")
         candidate.write_text(text, encoding="utf-8")
-        main.write_text(f"[supervisord]\n[include]\nfiles={candidate}\n", encoding="utf-8")
+        main.write_text("[supervisord]\n[include]\nfiles=candidate.conf\n", encoding="utf-8")
         options = ServerOptions()
         options.configfile = str(main)
         said = io.StringIO()
