@@ -9,13 +9,13 @@ import re
 import secrets
 import shutil
 import unicodedata
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from hostd import syntax
 from hostd.errors import Invalid
 from hostd.layout import AppLayout, ReleaseLayout
 from hostd.store import sync_folder, translated, write_whole
@@ -70,6 +70,9 @@ def make_id(name: str) -> str:
 
 def check(upload: Upload) -> Upload:
     """The upload, if it is fit to be started. Raises Invalid that names field, line and reason."""
+    for field, data in (("app", upload.app), ("requirements", upload.requirements)):
+        if len(data or b"") > SOURCE_LIMIT:
+            raise Invalid(field, f"must be at most {SOURCE_LIMIT // 1_000_000} MB of text")
     if upload.app is not None:
         _check_app(upload.app)
     if upload.requirements is None:
@@ -78,25 +81,16 @@ def check(upload: Upload) -> Upload:
 
 
 def _check_app(source: bytes) -> None:
-    if len(source) > SOURCE_LIMIT:
-        raise Invalid("app", f"must be at most {SOURCE_LIMIT // 1_000_000} MB of Python source")
     try:
         source.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = source.count(b"\n", 0, error.start) + 1
         raise Invalid("app", f"line {line}: is not UTF-8 ({error.reason}). Save the file as UTF-8.") from None
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            compile(source, APP, "exec", dont_inherit=True)
-    except SyntaxError as error:
-        raise Invalid("app", f"line {error.lineno or 1}: {error.msg}") from None
-    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
-        raise Invalid("app", f"line 1: does not compile: {error or type(error).__name__}") from None
+    if wrong := syntax.first_error(source, APP):
+        raise Invalid("app", f"line {wrong[0]}: {wrong[1]}")
 
 
 def _check_requirements(data: bytes) -> str:
-    if len(data) > SOURCE_LIMIT:
-        raise Invalid("requirements", f"must be at most {SOURCE_LIMIT // 1_000_000} MB")
     try:
         text = data.decode(_BOMS.get(data[:2], "utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -115,8 +109,10 @@ def _check_requirement(number: int, line: str) -> None:
     try:
         Requirement(line)
     except InvalidRequirement as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0][:200]
         raise Invalid("requirements", f"line {number}: {line[:100]!r} is no requirement: {reason}") from None
+    except RecursionError:
+        raise Invalid("requirements", f"line {number}: is nested too deeply") from None
 
 
 def logical_lines(text: str) -> list[tuple[int, str]]:
@@ -126,12 +122,15 @@ def logical_lines(text: str) -> list[tuple[int, str]]:
     """
     found: list[tuple[int, str]] = []
     start, parts = 0, ""
-    for number, raw in enumerate(text.split("\n"), 1):
+    lines = text.split("\n")
+    for number, raw in enumerate(lines, 1):
         start = start if parts else number
         line = raw.rstrip("\r")
         if line.endswith("\\") and not line.lstrip().startswith("#"):
-            parts += line[:-1] + " "
-            continue
+            line = line[:-1] + " "
+            if number < len(lines):
+                parts += line
+                continue
         whole = re.sub(r"(^|\s)#.*$", "", parts + line)
         parts = ""
         whole = re.split(r"\s--(?:hash|config-settings?|global-option)\b", whole)[0].strip()
@@ -173,11 +172,9 @@ def lay_down(app: AppLayout, number: int, upload: Upload, base: ReleaseLayout | 
         temporary.rename(release.root)
         sync_folder(app.releases)
     except OSError as error:
-        shutil.rmtree(temporary, ignore_errors=True)
         raise translated(error) from None
-    except BaseException:
+    finally:
         shutil.rmtree(temporary, ignore_errors=True)
-        raise
     return release
 
 
@@ -192,12 +189,9 @@ def read(release: ReleaseLayout, name: str) -> str:
 
 
 def digests(release: ReleaseLayout) -> dict[str, str | None]:
-    """``{"app_sha256", "requirements_sha256"}`` of the release's files, hexadecimal; None for a missing one."""
-    found = {}
-    for key, name in (("app_sha256", APP), ("requirements_sha256", REQUIREMENTS)):
-        data = _content(release, name)
-        found[key] = None if data is None else hashlib.sha256(data).hexdigest()
-    return found
+    """``app_sha256`` and ``requirements_sha256`` of the release's files; None for one that is missing."""
+    found = {"app_sha256": _content(release, APP), "requirements_sha256": _content(release, REQUIREMENTS)}
+    return {key: None if data is None else hashlib.sha256(data).hexdigest() for key, data in found.items()}
 
 
 def numbers(app: AppLayout) -> list[int]:
@@ -243,8 +237,7 @@ def sweep(app: AppLayout, *, keep: set[int], retain: int) -> None:
     wanted = set(found[-retain:]) | keep
     wanted |= {owner for n in wanted if (owner := venv_owner(app, n)) is not None}
     doomed = [app.release(n).root for n in found if n not in wanted]
-    doomed += app.releases.glob(".*.tmp")
-    for folder in doomed:
+    for folder in [*doomed, *app.releases.glob(".*.tmp")]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
