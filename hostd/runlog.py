@@ -16,6 +16,8 @@ from typing import BinaryIO
 BLOCK = 65536
 TAIL_LIMIT = 8 * 1024 * 1024
 """No tail is longer than this many bytes, however long its lines are."""
+LINE_LIMIT = 65536
+"""A followed line that is longer comes in pieces: an app that never ends its line must not fill memory."""
 
 
 def now() -> str:
@@ -27,28 +29,36 @@ def say(path: Path, text: str) -> None:
     """Append one line of ours, with the time. A full disk loses the line, never the operation."""
     line = " ".join(text.split("\n")).rstrip()
     with contextlib.suppress(OSError), path.open("ab", buffering=0) as file:
-        file.write(f"{now()} [hostd] {line}\n".encode())
+        file.write(f"{now()} [hostd] {line}\n".encode(errors="backslashreplace"))
 
 
 def tail(path: Path, lines: int) -> str:
-    """The last ``lines`` lines of the log, its rotated predecessor included; '' when there is none."""
-    found = _tail_one(path, lines)
-    missing = lines - found.count(b"\n")
-    if missing > 0 and len(found) < TAIL_LIMIT:
-        found = _tail_one(path.with_name(path.name + ".1"), missing) + found
-    return found.decode("utf-8", "replace")
+    """The last ``lines`` lines of the log, its rotated predecessor included; '' when there is none.
+
+    Only a line feed ends a line: a progress bar that draws itself anew with \\r is one line.
+    """
+    return _tail(path, lines).decode("utf-8", "replace")
 
 
-def _tail_one(path: Path, lines: int) -> bytes:
+def _tail(path: Path, lines: int, end: int | None = None) -> bytes:
+    found = _tail_one(path, lines, end)
+    if found.count(b"\n") <= lines and len(found) < TAIL_LIMIT:
+        found = _tail_one(path.with_name(path.name + ".1"), lines) + found
+    return _last(found, lines)
+
+
+def _tail_one(path: Path, lines: int, end: int | None = None) -> bytes:
     try:
         with path.open("rb") as file:
-            return _last_lines(file, lines)
+            return _last_blocks(file, lines, end)
     except OSError:
         return b""
 
 
-def _last_lines(file: BinaryIO, lines: int) -> bytes:
-    position = file.seek(0, os.SEEK_END)
+def _last_blocks(file: BinaryIO, lines: int, end: int | None) -> bytes:
+    """At least the last ``lines`` lines before ``end``, whole blocks of them."""
+    size = file.seek(0, os.SEEK_END)
+    position = size if end is None else min(end, size)
     floor = max(0, position - TAIL_LIMIT)
     blocks: list[bytes] = []
     breaks = 0
@@ -58,26 +68,36 @@ def _last_lines(file: BinaryIO, lines: int) -> bytes:
         file.seek(position)
         blocks.append(file.read(size))
         breaks += blocks[-1].count(b"\n")
-    return b"".join(b"".join(reversed(blocks)).splitlines(keepends=True)[-lines:])
+    return b"".join(reversed(blocks))
 
 
-async def follow(path: Path, lines: int, interval: float = 0.25) -> AsyncIterator[str]:
-    """The tail, then each new line, for ever; an empty string is a sign of life in between.
+def _last(data: bytes, lines: int) -> bytes:
+    start = len(data) - data.endswith(b"\n")
+    for _ in range(lines):
+        start = data.rfind(b"\n", 0, start)
+        if start < 0:
+            return data
+    return data[start + 1 :]
 
-    Follows a rotated file by its inode.
+
+async def follow(path: Path, lines: int, interval: float = 0.25) -> AsyncIterator[str | None]:
+    """The tail, then each new line, for ever; None is a sign of life in between.
+
+    Follows a rotated file by its inode. A line is whole, or over LINE_LIMIT long.
     """
     position, inode = await asyncio.to_thread(_end, path)
-    for line in (await asyncio.to_thread(tail, path, lines)).splitlines():
-        yield line
+    data = await asyncio.to_thread(_tail, path, lines, position)
     rest = b""
     while True:
-        data, position, inode = await asyncio.to_thread(_read_on, path, position, inode)
         *whole, rest = (rest + data).split(b"\n")
+        if len(rest) > LINE_LIMIT:
+            whole, rest = [*whole, rest], b""
         for raw in whole:
             yield raw.decode("utf-8", "replace")
         if not data:
-            yield ""
+            yield None
             await asyncio.sleep(interval)
+        data, position, inode = await asyncio.to_thread(_read_on, path, position, inode)
 
 
 def _end(path: Path) -> tuple[int, int]:
