@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile
-from fastapi.responses import HTMLResponse, PlainTextResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict
 
 from hostd import __version__, bundles, runlog
 from hostd.errors import Invalid, SupervisorUnavailable, UnsupportedMedia
+from hostd.events import EventStream, events
 from hostd.lifecycle import Lifecycle
 from hostd.models import App, FailureKind, Status
+from hostd.problems import Problem
 from hostd.settings import Settings
 from hostd.templating import Templates
 
+__all__ = ["Api", "Problem"]
 Id = Annotated[str, Path(description="The app's id", examples=["demo-3f9a2c"], max_length=200)]
-HEARTBEAT = 60
-"""Empty rounds of a followed log (a quarter of a second each) between two signs of life."""
 
 
 class FailureOut(BaseModel):
@@ -75,15 +75,6 @@ class HealthOut(BaseModel):
     public_base: str
     auth_required: bool
     open_without_token: bool
-
-
-class Problem(BaseModel):
-    """RFC 9457."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
 
 
 _bearer = HTTPBearer(auto_error=False, description="STREAMLIT_HOST_ADMIN_TOKEN, when one is set")
@@ -199,9 +190,14 @@ class Api:
         return LogsOut(app_id=app.app_id, logs=runlog.tail(self._lifecycle.layout.app(app.app_id).log, tail))
 
     async def stream_logs(self, app_id: Id, tail: Annotated[int, Query(ge=1, le=10_000)] = 200) -> Response:
-        """run.log as Server-Sent Events: the tail, then each new line, until you leave or the app is deleted."""
+        """run.log as Server-Sent Events: the tail, then each new line, until you leave or the app goes."""
         self._lifecycle.registry.get(app_id)
-        return EventStream(self._events(app_id, tail), headers={"Cache-Control": "no-store"})
+        followed = events(
+            self._lifecycle.layout.app(app_id).log,
+            tail,
+            lambda: self._lifecycle.registry.peek(app_id) is None,
+        )
+        return EventStream(followed, headers={"Cache-Control": "no-store"})
 
     def get_file(self, app_id: Id, name: Literal["app.py", "requirements.txt"]) -> PlainTextResponse:
         """The text of a file as it is deployed; empty when the app has none."""
@@ -240,23 +236,6 @@ class Api:
         url = f"{self._settings.public_base}/apps/{app.app_id}/"
         values = {name: getattr(app, name) for name in AppOut.model_fields if name != "access_url"}
         return AppOut.model_validate({**values, "access_url": url})
-
-    async def _events(self, app_id: str, lines: int) -> AsyncIterator[str]:
-        idle = 0
-        async for line in runlog.follow(self._lifecycle.layout.app(app_id).log, lines):
-            idle = 0 if line else idle + 1
-            if line:
-                yield f"data: {line}\n\n"
-            elif idle % HEARTBEAT == 0:
-                yield ": still here\n\n"
-            if self._lifecycle.registry.peek(app_id) is None:
-                return
-
-
-class EventStream(StreamingResponse):
-    """text/event-stream, as the HTML standard has it."""
-
-    media_type = "text/event-stream"
 
 
 def _read(file: UploadFile | None) -> bytes | None:

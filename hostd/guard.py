@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import ipaddress
 from urllib.parse import urlsplit
@@ -52,11 +53,8 @@ class Guard:
         """An open API on a developer's machine must not be driven by any web page the developer visits."""
         origin, host = headers.get("origin"), headers.get("host", "")
         ours = (host, urlsplit(self._settings.public_base).netloc)
-        if (
-            origin is not None
-            and method not in ("GET", "HEAD", "OPTIONS")
-            and urlsplit(origin).netloc not in ours
-        ):
+        changes = method not in ("GET", "HEAD", "OPTIONS")
+        if changes and origin is not None and origin.partition("://")[2] not in ours:
             raise Forbidden(f"Pages of {origin} may not change anything here.")
         if not self._settings.admin_token and not self._settings.allow_open and not self._is_own_name(host):
             raise Forbidden(
@@ -64,12 +62,13 @@ class Guard:
             )
 
     def _is_own_name(self, host: str) -> bool:
-        name = urlsplit(f"//{host}").hostname or ""
         try:
-            ipaddress.ip_address(name)
+            name = urlsplit(f"//{host}").hostname or ""
         except ValueError:
-            return is_loopback(f"//{host}") or name == urlsplit(self._settings.public_base).hostname
-        return True
+            return False
+        with contextlib.suppress(ValueError):
+            return bool(ipaddress.ip_address(name))
+        return is_loopback(f"//{host}") or name == urlsplit(self._settings.public_base).hostname
 
     async def _check_token(self, headers: Headers) -> None:
         wanted = self._settings.admin_token
@@ -99,7 +98,8 @@ class Guard:
             raise TooLarge(self._too_large())
 
     def _too_large(self) -> str:
-        return f"The request is over {self._settings.max_upload_mb} MB. Send less, or raise STREAMLIT_HOST_MAX_UPLOAD_MB."
+        limit = self._settings.max_upload_mb
+        return f"The request is over {limit} MB. Send less, or raise STREAMLIT_HOST_MAX_UPLOAD_MB."
 
     def _counted(self, receive: Receive) -> Receive:
         """A body without Content-Length is counted as it comes."""

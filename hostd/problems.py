@@ -9,13 +9,34 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from hostd.errors import HostdError, Invalid, Unauthorized
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _RETRY_AFTER = {429: "5", 503: "5"}
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """A failure (RFC 9457). ``field`` and ``errors`` come with a 422."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    field: str | None = None
+    errors: list[FieldError] | None = None
 
 
 def answer(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
@@ -41,6 +62,21 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
+    _describe(app)
+
+
+def _describe(app: FastAPI) -> None:
+    """Give the OpenAPI document the schema that every failure's media type refers to."""
+    document = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        made = document()
+        problem_schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        parts = {**problem_schema.pop("$defs"), "Problem": problem_schema}
+        made["components"]["schemas"].update(parts)
+        return made
+
+    app.openapi = openapi  # type: ignore[method-assign]  # as FastAPI's documentation has it
 
 
 def _hostd_error(_request: Request, error: Exception) -> JSONResponse:
@@ -59,7 +95,11 @@ def _validation_error(_request: Request, error: Exception) -> JSONResponse:
 
 
 def _plain(error: Any) -> str:
-    return "is required" if error["type"] == "missing" else str(error["msg"])
+    if error["type"] == "missing":
+        return "is required"
+    if "UploadFile" in error["msg"]:
+        return "must be sent as a file, as curl -F 'field=@file' does"
+    return str(error["msg"])
 
 
 def _http_error(request: Request, error: Exception) -> JSONResponse:
@@ -72,11 +112,21 @@ def _http_error(request: Request, error: Exception) -> JSONResponse:
         detail = f"{request.method} is not a call of {request.url.path}. GET /api/docs lists the calls."
     response = answer(error.status_code, title, detail)
     response.headers.update(error.headers or {})
+    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = _allowed(request)
     return response
+
+
+def _allowed(request: Request) -> str:
+    """Every method of the path. Starlette names only those of the first route that fits."""
+    scopes = {method: {**request.scope, "method": method} for method in _METHODS}
+    fitting = [m for m in _METHODS if any(r.matches(scopes[m])[0] is Match.FULL for r in request.app.routes)]
+    return ", ".join(fitting)
 
 
 def _unexpected(_request: Request, error: Exception) -> JSONResponse:
     log.error("a request stumbled", exc_info=error)
-    return answer(
-        500, HostdError.title, "Something broke in hostd; its log (logs/hostd.log) says what. Try again."
-    )
+    detail = "Something broke in hostd; its log (logs/hostd.log) says what. Try again."
+    response = answer(500, HostdError.title, detail)
+    response.headers["Connection"] = "close"  # uvicorn cuts the connection after this answer
+    return response
