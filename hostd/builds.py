@@ -34,7 +34,9 @@ RECIPE = 1
 """Part of every dependency key: raise it when an old venv must not be used any more."""
 OUT_OF_TIME = 124
 _NO_SPACE = re.compile(r"No space left on device|os error 28|Disk quota exceeded")
-_PTH = "import os, sys; sys.path.extend(p for p in [os.environ.get('HOSTD_APP_ROOT')] if p and p not in sys.path)\n"
+_PTH = (
+    "import os, sys; sys.path += [p for p in [os.environ.get('HOSTD_APP_ROOT')] if p and p not in sys.path]\n"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

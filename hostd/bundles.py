@@ -11,6 +11,8 @@ import shutil
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from typing import TypedDict
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -188,7 +190,7 @@ def read(release: ReleaseLayout, name: str) -> str:
     return (_content(release, name) or b"").decode("utf-8-sig", "replace")
 
 
-def digests(release: ReleaseLayout) -> dict[str, str | None]:
+def digests(release: ReleaseLayout) -> dict[str, Any]:
     """``app_sha256`` and ``requirements_sha256`` of the release's files; None for one that is missing."""
     found = {"app_sha256": _content(release, APP), "requirements_sha256": _content(release, REQUIREMENTS)}
     return {key: None if data is None else hashlib.sha256(data).hexdigest() for key, data in found.items()}

@@ -136,7 +136,8 @@ def platform_programs(layout: Layout) -> tuple[Program, Program]:
     """hostd and console: always to run, restarted whatever happens."""
     hostd = Program(
         name="hostd", spec=layout.supervisor / "hostd.json", log=_terminal_or(layout.logs / "hostd.out"),
-        autostart=True, autorestart="true", startsecs=1, startretries=1_000_000, priority=1, log_bytes=0, log_backups=0,
+        autostart=True, autorestart="true", startsecs=1, startretries=1_000_000, priority=1,
+        log_bytes=0, log_backups=0,
     )  # fmt: skip
     console = Program(
         name="console", spec=layout.supervisor / "console.json", log=layout.logs / "console.log",

@@ -23,7 +23,7 @@ from hostd.launch import REFUSED
 from hostd.layout import Layout
 from hostd.templating import Templates
 
-NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,78}[a-z0-9])?")
+NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,98}[A-Za-z0-9])?")
 LAUNCHER = Path(__file__).with_name("launch.py")
 
 

@@ -58,11 +58,11 @@ def _record_exits(options: Any, exits: dict[Any, int]) -> None:
 
 def _stop_all_at_once(supervisord: Any) -> None:
     def phase_1() -> None:
-        for group in supervisord.stop_groups:
+        for group in supervisord.stop_groups or ():
             group.stop_all()
 
     def phase_2() -> None:
-        supervisord.stop_groups = [g for g in supervisord.stop_groups if g.get_unstopped_processes()]
+        supervisord.stop_groups = [g for g in supervisord.stop_groups or () if g.get_unstopped_processes()]
 
     supervisord.ordered_stop_groups_phase_1 = phase_1
     supervisord.ordered_stop_groups_phase_2 = phase_2

@@ -149,10 +149,10 @@ class Platform:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["app_id"])
 
-    def running(self, name: str = "test", app: bytes = HELLO, **more: Any) -> str:
+    def running(self, name: str = "test", app: bytes = HELLO, timeout: float = 120, **more: Any) -> str:
         """Create an app and wait until it runs; its id."""
         app_id = self.create(name, app, **more)
-        self.wait(app_id, "running")
+        self.wait(app_id, "running", timeout=timeout)
         return app_id
 
     def app(self, app_id: str) -> dict[str, Any]:
@@ -186,10 +186,12 @@ class Platform:
 
     def supervisorctl(self, *arguments: str) -> str:
         """What supervisorctl prints."""
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("supervisorctl")), "-c", f"{self.data}/supervisor/supervisord.conf",
-             *arguments], capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+        ctl = [
+            str(Path(sys.executable).with_name("supervisorctl")),
+            "-c",
+            f"{self.data}/supervisor/supervisord.conf",
+        ]
+        done = subprocess.run([*ctl, *arguments], capture_output=True, text=True, timeout=60, check=False)
         return done.stdout + done.stderr
 
     def pid(self, program: str) -> int:

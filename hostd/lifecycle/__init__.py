@@ -11,12 +11,13 @@ import secrets
 import shutil
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hostd import bundles
-from hostd.errors import AppFailed, Conflict, HostdError, Interrupted, SupervisorUnavailable, UnknownApp
+from hostd.errors import AppFailed, HostdError, Interrupted, SupervisorUnavailable, UnknownApp
 from hostd.layout import AppLayout, Layout, program_name
+from hostd.lifecycle.adoption import adopt_all
 from hostd.lifecycle.deploy import Deployer
 from hostd.lifecycle.observe import Observer
 from hostd.lifecycle.registry import Registry
@@ -54,21 +55,31 @@ class Lifecycle:
         name = bundles.check_name(name)
         app_id = bundles.check_id(app_id) if app_id else bundles.make_id(name)
         upload = bundles.check(upload)
-        if self.registry.peek(app_id) is not None:
-            raise Conflict(f"The id '{app_id}' is taken. Choose another, or leave app_id out.")
-        program = program_name(app_id, 1)
-        port = self.deployer.launcher.ports.lease(program)
-        try:
-            app = self._lay_down_new(App(
-                app_id=app_id, name=name, status=Status.CREATED, wish=Wish.RUNNING, target=1, port=port,
-                cookie_secret=secrets.token_hex(32), created_at=now(), updated_at=now(),
-            ), upload)  # fmt: skip
+        with self.registry.claim(app_id):
+            app = self._made(app_id, name, upload)
             self.registry.add(app)
+        self.workers.wake(app_id)
+        return app
+
+    def _made(self, app_id: str, name: str, upload: bundles.Upload) -> App:
+        """A new app on disk, with a port leased."""
+        program = program_name(app_id, 1)
+        app = App(
+            app_id=app_id,
+            name=name,
+            status=Status.CREATED,
+            wish=Wish.RUNNING,
+            target=1,
+            port=self.deployer.launcher.ports.lease(program),
+            cookie_secret=secrets.token_hex(32),
+            created_at=now(),
+            updated_at=now(),
+        )
+        try:
+            return self._lay_down_new(app, upload)
         except BaseException:
             self.deployer.launcher.ports.release(program)
             raise
-        self.workers.wake(app_id)
-        return app
 
     def update(self, app_id: str, name: str | None, upload: bundles.Upload) -> App:
         """Rename, or lay down a new release and ask for it. Raises Invalid, UnknownApp, DiskFull."""
@@ -137,6 +148,8 @@ class Lifecycle:
     def recover(self) -> None:
         """At start: sweep what is half made, take in what is on disk, compare it with what runs, mend."""
         self._sweep()
+        for app_id in adopt_all(self.layout, self.store):
+            log.info("app %s is adopted from streamlit_host", app_id)
         self.registry.load()
         for app_id in self.registry.ids():
             app = self.registry.peek(app_id)
@@ -211,7 +224,7 @@ class Lifecycle:
             temporary.releases.mkdir(parents=True)
             temporary.home.mkdir(mode=0o700)
             release = bundles.lay_down(temporary, 1, upload)
-            app = App(**{**_fields(app), **bundles.digests(release)})
+            app = replace(app, **bundles.digests(release))
             self.store.save_in(temporary, app)
             say(temporary.log, f"create: {app.name}")
             temporary.root.rename(final)
@@ -225,10 +238,6 @@ class Lifecycle:
         for entry in self.layout.apps.iterdir():
             if entry.name.startswith((".new-", ".deleted-")):
                 shutil.rmtree(entry, ignore_errors=True)
-
-
-def _fields(app: App) -> dict[str, Any]:
-    return {name: getattr(app, name) for name in App.__slots__}
 
 
 def _asked_to_run(status: Status) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -41,6 +42,7 @@ class Registry:
         self._asked: dict[str, int] = {}
         self._serving: dict[str, int] = {}
         self._unsaved: set[str] = set()
+        self._claimed: set[str] = set()
         self._console = console
         self.table = RoutingTable(console)
 
@@ -70,11 +72,21 @@ class Registry:
         """Every id, those being deleted included."""
         return list(self._apps)
 
-    def add(self, app: App) -> None:
-        """Take in a new app that is on disk already. Raises Conflict when the id is taken."""
+    @contextlib.contextmanager
+    def claim(self, app_id: str) -> Iterator[None]:
+        """The id is ours for the length of the block. Raises Conflict when it is taken."""
         with self._lock:
-            if app.app_id in self._apps:
-                raise Conflict(f"The id '{app.app_id}' is taken. Choose another, or leave app_id out.")
+            if app_id in self._apps or app_id in self._claimed:
+                raise Conflict(f"The id '{app_id}' is taken. Choose another, or leave app_id out.")
+            self._claimed.add(app_id)
+        try:
+            yield
+        finally:
+            self._claimed.discard(app_id)
+
+    def add(self, app: App) -> None:
+        """Take in a new app that is on disk already; its id is claimed."""
+        with self._lock:
             self._apps[app.app_id] = app
             self._publish()
 
