@@ -61,13 +61,15 @@ def _actions(desk: Desk, app: App) -> None:
 
 
 def _state(desk: Desk, app: App) -> None:
-    if not app.busy:
-        failure(app, desk.say)
-        return
-    steps(app, desk.say)
-    progress(app, desk.say)
-    if app.pid:
-        st.caption(desk.say("now_updating"))
+    # One container, full or empty: were what follows to change its place, tabs and edits would start anew.
+    with st.container():
+        if app.busy:
+            steps(app, desk.say)
+            progress(app, desk.say)
+            if app.pid:
+                st.caption(desk.say("now_updating"))
+        else:
+            failure(app, desk.say)
 
 
 def _tabs(desk: Desk, app: App) -> None:

@@ -19,12 +19,13 @@ def show(desk: Desk) -> None:
         return
     watch(desk, app, lambda: desk.hostd.app(app_id), every=1 if app.busy else 2)
     heading(plain(app.name))
-    steps(app, desk.say)
-    if app.status == "failed":
-        failure(app, desk.say)
-    else:
-        progress(app, desk.say)
-    _next(desk, app)
+    with st.container():  # one place, however much is in it: the log below stays where it is
+        if app.status == "failed":
+            failure(app, desk.say)
+        else:
+            steps(app, desk.say)
+            progress(app, desk.say)
+        _next(desk, app)
     live_log(desk, app)
 
 

@@ -23,10 +23,9 @@ STEPS = ("created", "installing", "starting", "running")
 
 def badge(app: App, say: Say) -> None:
     """What the app is doing, in a word, a colour and a sign."""
-    st.markdown(
-        f":{COLOURS.get(app.status, 'gray')}-badge[:material/{ICONS.get(app.status, 'help')}: "
-        f"{say(app.status)}]"
-    )
+    colour, icon = COLOURS.get(app.status, "gray"), ICONS.get(app.status, "help")
+    with st.container(key=f"status_{app.app_id}", width="content"):
+        st.markdown(f":{colour}-badge[:material/{icon}: {say(app.status)}]")
 
 
 def open_link(app: App, label: str, *, primary: bool = False) -> None:

@@ -1,0 +1,64 @@
+"""A real Chromium."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+ARTIFACTS = Path(__file__).resolve().parents[1] / "artifacts"
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+PATIENCE = 60_000
+"""Milliseconds: the machine may be busy with other tests."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium of the system if there is one, else Playwright's own.
+
+    Not for the whole session: Playwright's sync API keeps an event loop running in this thread, and tests of
+    other folders want to run their own.
+    """
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(QUIET))
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visitor(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Makes a person with a browser of their own: ``visitor(locale="zh-CN")``."""
+    contexts: list[BrowserContext] = []
+    expect.set_options(timeout=PATIENCE)
+
+    def make(**settings: str) -> Page:
+        context = browser.new_context(viewport={"width": 1280, "height": 860}, **settings)  # type: ignore[arg-type]
+        context.set_default_timeout(PATIENCE)
+        contexts.append(context)
+        return context.new_page()
+
+    yield make
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def snap(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
+    """Keeps a picture for people to look at."""
+
+    def take(page: Page, name: str) -> None:
+        ARTIFACTS.mkdir(exist_ok=True)
+        expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+        page.screenshot(path=ARTIFACTS / f"console-{name}.png")
+
+    return take
