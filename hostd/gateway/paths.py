@@ -89,5 +89,5 @@ def _refuse_ambiguous(path: bytes, place: Place, prefix: bytes) -> None:
     if (again.kind, again.app_id) != (place.kind, place.app_id):
         raise Refused(400, "The path's percent-encoding hides where it leads.")
     nameless = place.kind is Kind.APP and not place.app_id
-    if nameless or path.startswith(b"//") or place.local.startswith(b"//"):
+    if nameless or any(start.startswith(b"//") for start in (decoded, place.local, again.local)):
         raise Refused(400, "The path holds an empty segment.")

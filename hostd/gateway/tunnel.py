@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 class _End(asyncio.Protocol):
     """One socket of a tunnel. ``peer`` is the other end's transport."""
 
-    __slots__ = ("_half_close_timeout", "_timer", "peer", "transport")
+    __slots__ = ("_half_close_timeout", "_timer", "ended", "peer", "transport")
 
     def __init__(
         self, transport: asyncio.Transport, peer: asyncio.Transport, half_close_timeout: float
     ) -> None:
         self.transport = transport
         self.peer = peer
+        self.ended = False
         self._half_close_timeout = half_close_timeout
         self._timer: asyncio.TimerHandle | None = None
 
@@ -44,9 +45,12 @@ class _End(asyncio.Protocol):
             self.peer.resume_reading()
 
     def eof_received(self) -> bool:
-        """This side sends no more; the other may still, for a while."""
-        if not self.peer.is_closing():
-            self.peer.write_eof()
+        """This side sends no more; the other may still, for a while. False: both are done, close."""
+        self.ended = True
+        other = self.peer.get_protocol()
+        if self.peer.is_closing() or (isinstance(other, _End) and other.ended):
+            return False
+        self.peer.write_eof()
         self._limit(self.transport)
         return True
 

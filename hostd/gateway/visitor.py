@@ -7,6 +7,8 @@ was read last, ``pipeline`` those that wait, ``flow`` the brake, ``_start_asgi_t
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -26,6 +28,8 @@ from hostd.templating import Templates
 
 _LINGER = 30.0
 """Seconds in which a visitor who is still sending may read an early answer (as nginx's lingering_time)."""
+
+_RESET = struct.pack("ii", 1, 0)
 
 
 class Gateway:
@@ -199,6 +203,8 @@ class Visitor(HttpToolsProtocol):
         """End in the middle of a response, so that the visitor can tell that it is not whole."""
         self._deaf = True
         if reset:
+            # abort() alone would send a FIN, which ends a body without a length as if it were whole
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             self.transport.abort()
         else:
             self.transport.close()
