@@ -1,0 +1,71 @@
+# hostd as an image. Any Python 3.11+ on Debian will do as the base, a company's own mirror of one included.
+ARG BASE_IMAGE=python:3.12-slim-bookworm
+
+
+# The locked dependencies. A stage of its own: what the build arguments held stays out of the image's history.
+FROM ${BASE_IMAGE} AS build
+
+# For people behind a company mirror; pip passes over the empty ones. HTTP_PROXY, HTTPS_PROXY and NO_PROXY are
+# build arguments that Docker knows by itself.
+ARG PIP_INDEX_URL=
+ARG PIP_EXTRA_INDEX_URL=
+ARG PIP_TRUSTED_HOST=
+
+COPY requirements.txt /tmp/requirements.txt
+# The base's pip fills the venv, so the venv carries none of its own. pip compiles the bytecode.
+RUN python3 -m venv --without-pip /opt/venv \
+    && python3 -m pip --python /opt/venv/bin/python install --no-cache-dir --disable-pip-version-check \
+        --require-hashes --requirement /tmp/requirements.txt
+
+# .dockerignore lets through only what runs.
+COPY . /opt/hostd
+# The entry. hostd never runs as root; but a data folder may come from somewhere else: a bind mount that Docker
+# made, or the folder of an earlier installation, both root's. So the container may start as root, gives what
+# root owns there to hostd (or to the owner of the folder, who then keeps access to it from outside), and drops
+# root for good before anything of ours runs. Started as another user (docker run --user), it changes nothing.
+# The output goes over as well: supervisord opens it by name, for hostd's lines.
+# The deepest files go first, so that an interrupted change is seen and finished by the next start.
+RUN /opt/venv/bin/python -m compileall -q /opt/hostd/hostd /opt/hostd/console \
+    && printf '%s\n' \
+        '#!/bin/sh' \
+        'set -eu' \
+        'data="${STREAMLIT_HOST_DATA:-/data}"' \
+        'if [ "$(id -u)" = 0 ]; then' \
+        '    mkdir -p "$data"' \
+        '    owner=$(stat -c %u:%g "$data")' \
+        '    case "$owner" in 0:*) owner=$(id -u hostd):$(id -g hostd) ;; esac' \
+        '    if [ -n "$(find "$data" -maxdepth 2 -uid 0 -print -quit)" ]; then' \
+        '        find "$data" -xdev -depth -uid 0 -exec chown -h "$owner" {} +' \
+        '    fi' \
+        '    chown "$owner" /proc/self/fd/1 /proc/self/fd/2' \
+        '    exec setpriv --reuid "${owner%:*}" --regid "${owner#*:}" --clear-groups --no-new-privs "$@"' \
+        'fi' \
+        'exec "$@"' \
+        > /opt/hostd/entry \
+    && chmod 755 /opt/hostd/entry
+
+
+FROM ${BASE_IMAGE}
+
+RUN groupadd --gid 10001 hostd \
+    && useradd --uid 10001 --gid hostd --no-create-home --home-dir /data --shell /usr/sbin/nologin hostd \
+    && install -d -o hostd -g hostd -m 750 /data
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /opt/hostd /opt/hostd
+
+ENV PATH=/opt/venv/bin:$PATH \
+    HOME=/data \
+    PYTHONUNBUFFERED=1 \
+    STREAMLIT_HOST_BIND=0.0.0.0 \
+    STREAMLIT_HOST_DATA=/data \
+    STREAMLIT_HOST_PORT=8080
+WORKDIR /opt/hostd
+VOLUME /data
+EXPOSE 8080
+
+# Any answer below 500 is a sign of life: with an admin token set, /api/health answers 401 to strangers.
+HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 \
+    CMD ["python", "-I", "-S", "-c", "import http.client as h, os; c = h.HTTPConnection('127.0.0.1', int(os.environ['STREAMLIT_HOST_PORT']), timeout=4); c.request('GET', '/api/health'); raise SystemExit(c.getresponse().status >= 500)"]
+
+ENTRYPOINT ["/opt/hostd/entry"]
+CMD ["python", "-m", "hostd"]
