@@ -1,0 +1,262 @@
+"""The shipped Dockerfile and docker-compose.yml, built and run by a real Docker engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.docker.engine import Engine, NoEngineError, engine
+from tests.platform import ROOT, until
+
+CURL = (
+    'curl -sS -X POST "http://localhost:8080/api/apps" -F "name=demo" '
+    '-F "requirements=@demo_app/requirements.txt" -F "app=@demo_app/app.py"'
+)
+"""The README's line, word for word; only the port is another here."""
+
+PASSED_ON = re.compile(r"(PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST)|UV_(DEFAULT_INDEX|INDEX)|\w+_PROXY)")
+HOSTD_UID = 10001
+
+pytestmark = pytest.mark.timeout(900)  # the first run on a machine fetches an engine and a base image
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A copy of the checkout, and the platform that compose runs from it."""
+
+    engine: Engine
+    folder: Path
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Where the platform is published."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def compose(self, *arguments: str, timeout: float = 120) -> str:
+        """Run one ``docker compose`` command in the folder."""
+        return self.engine.docker("compose", *arguments, cwd=self.folder, timeout=timeout)
+
+    def container(self) -> str:
+        """The id of hostd's container, running or not."""
+        return self.compose("ps", "--all", "--quiet", "hostd")
+
+    def inspect(self, template: str) -> Any:
+        """What the engine knows about the container."""
+        text = self.engine.docker("inspect", "--format", f"{{{{json {template}}}}}", self.container())
+        return json.loads(text)
+
+    def ready(self) -> bool:
+        """Whether the platform answers."""
+        return _status(f"{self.url}/api/health") == 200
+
+    def wait(self) -> None:
+        """Wait until the platform answers, and show its log when it doesn't."""
+        try:
+            until(self.ready, 60, what="the platform in the container")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.compose('logs', '--tail', '50')}") from None
+
+    def app(self, app_id: str) -> dict[str, Any]:
+        """The app as the API shows it."""
+        return dict(httpx.get(f"{self.url}/api/apps/{app_id}", timeout=10, trust_env=False).json())
+
+    def wait_running(self, app_id: str, timeout: float = 180) -> dict[str, Any]:
+        """Wait until the app runs; 'failed' ends the wait with its error."""
+
+        def look() -> dict[str, Any] | None:
+            app = self.app(app_id)
+            assert app["status"] != "failed", app["error"]
+            return app if app["status"] == "running" else None
+
+        return until(look, timeout, 0.2, f"{app_id} running") or {}
+
+
+def _status(url: str) -> int:
+    try:
+        return httpx.get(url, timeout=5, trust_env=False).status_code
+    except httpx.HTTPError:
+        return 0
+
+
+@pytest.fixture(scope="module")
+def docker() -> Iterator[Engine]:
+    """An engine, or a skip that says why there is none."""
+    with ExitStack() as stack:
+        try:
+            found = stack.enter_context(engine())
+        except NoEngineError as reason:
+            pytest.skip(str(reason))
+        yield found
+
+
+@pytest.fixture(scope="module")
+def deployment(docker: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """``cp env.example .env``, two lines changed, ``docker compose up -d --build``."""
+    folder = tmp_path_factory.mktemp("compose") / "hostd-compose-test"
+    _copy_checkout(folder)
+    made = Deployment(docker, folder, _free_port())
+    _write_env(folder, made.port)
+    try:
+        made.compose("up", "--detach", "--build", "--quiet-pull", timeout=600)
+        made.wait()
+        yield made
+    finally:
+        made.compose("down", "--volumes", "--rmi", "local", "--timeout", "10")
+
+
+@pytest.fixture(scope="module")
+def app_id(deployment: Deployment) -> str:
+    """An app created by the README's curl line, running."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not on this machine")
+    line = CURL.replace(":8080/", f":{deployment.port}/")
+    made = subprocess.run(
+        ["sh", "-c", line], cwd=deployment.folder, capture_output=True, text=True, check=True, timeout=60
+    )
+    created = json.loads(made.stdout)
+    deployment.wait_running(created["app_id"])
+    return str(created["app_id"])
+
+
+def _copy_checkout(folder: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    for name in listed.stdout.split("\0"):
+        if name and (ROOT / name).is_file():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target)
+
+
+def _write_env(folder: Path, port: int) -> None:
+    """env.example with another port; and where packages come from, as this machine is set up."""
+    lines = [
+        (folder / "env.example").read_text(encoding="utf-8") if (folder / "env.example").exists() else "",
+        f"HOST_PORT={port}",
+        f"STREAMLIT_HOST_PUBLIC_BASE=http://127.0.0.1:{port}",
+        *(f"{name}={value}" for name, value in os.environ.items() if PASSED_ON.fullmatch(name)),
+    ]
+    index = _pip_index()
+    if index and "UV_DEFAULT_INDEX" not in os.environ:
+        lines.append(f"UV_DEFAULT_INDEX={index}")
+    (folder / ".env").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _pip_index() -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "get", "global.index-url"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout.strip()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_the_log_names_the_published_console(deployment: Deployment) -> None:
+    """The start-up log gives the console's URL with the port of .env, and the console answers there."""
+    assert f"console: {deployment.url}/console/" in deployment.compose("logs")
+    until(lambda: _status(f"{deployment.url}/console/_stcore/health") == 200, 60, what="the console")
+
+
+def test_it_is_published_on_loopback_only(deployment: Deployment) -> None:
+    """Without HOST_BIND nothing but this machine reaches the port."""
+    ports = deployment.inspect(".NetworkSettings.Ports")
+    assert ports["8080/tcp"] == [{"HostIp": "127.0.0.1", "HostPort": str(deployment.port)}]
+
+
+def test_nothing_of_ours_runs_as_root(deployment: Deployment, app_id: str) -> None:
+    """Of all processes in the container only the init of Docker's is root's."""
+    rows = deployment.engine.docker("top", deployment.container(), "-eo", "uid,pid,args").splitlines()[1:]
+    root = [row for row in rows if row.split()[0] != str(HOSTD_UID)]
+    assert len(rows) > 4
+    assert len(root) == 1 and "docker-init" in root[0], rows
+
+
+def test_the_health_check_agrees(deployment: Deployment) -> None:
+    """Docker's own view of the container becomes healthy."""
+    until(lambda: deployment.inspect(".State.Health.Status") == "healthy", 60, 0.5, "healthy")
+
+
+def test_the_image_names_no_registry(deployment: Deployment) -> None:
+    """Neither the history nor the environment of the image holds the address of a package index."""
+    image = deployment.inspect(".Image")
+    history = deployment.engine.docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image)
+    variables = "\n".join(
+        json.loads(deployment.engine.docker("inspect", "-f", "{{json .Config.Env}}", image))
+    )
+    assert "://" not in history + variables
+    assert "PIP_INDEX_URL" not in history
+
+
+def test_a_viewer_reaches_the_app(deployment: Deployment, app_id: str) -> None:
+    """The app that curl created serves its page and its health endpoint at its access_url."""
+    access_url = deployment.app(app_id)["access_url"]
+    assert access_url == f"{deployment.url}/apps/{app_id}/"
+    page = httpx.get(access_url, timeout=10, trust_env=False)
+    assert page.status_code == 200
+    assert "<title>Streamlit</title>" in page.text
+    assert httpx.get(f"{access_url}_stcore/health", timeout=10, trust_env=False).text == "ok"
+
+
+def test_stop_is_clean(deployment: Deployment, app_id: str) -> None:
+    """``docker stop`` with a running app ends in under 10 s with exit code 0, and a start brings it back."""
+    container = deployment.container()
+    begun = time.monotonic()
+    deployment.engine.docker("stop", container)
+    took = time.monotonic() - begun
+    assert deployment.inspect(".State.ExitCode") == 0, deployment.compose("logs", "--tail", "50")
+    assert took < 10
+    deployment.compose("start")
+    deployment.wait()
+    deployment.wait_running(app_id)
+
+
+def test_data_survives_down_and_up(deployment: Deployment, app_id: str) -> None:
+    """After ``compose down`` and ``up`` the app is still there, with its id, and runs again."""
+    before = deployment.app(app_id)
+    deployment.compose("down")
+    assert deployment.container() == ""
+    deployment.compose("up", "--detach")
+    deployment.wait()
+    after = deployment.wait_running(app_id)
+    assert after["created_at"] == before["created_at"]
+    assert _status(f"{after['access_url']}_stcore/health") == 200
+
+
+@pytest.mark.parametrize(("owner", "expected"), [(0, HOSTD_UID), (1234, 1234)])
+def test_a_folder_can_be_the_data(deployment: Deployment, tmp_path: Path, owner: int, expected: int) -> None:
+    """HOST_DATA as a folder works whoever owns it: root's is given to hostd, another user's stays theirs."""
+    data = tmp_path / "data"
+    (data / "apps").mkdir(parents=True)
+    old = data / "apps" / "meta.json"
+    old.write_text("{}", encoding="utf-8")
+    if os.geteuid() != 0:
+        pytest.skip("only root can give folders away")
+    os.chown(data, owner, owner)
+    with (deployment.folder / ".env").open("a", encoding="utf-8") as env:
+        env.write(f"HOST_DATA={data}\n")
+    deployment.compose("up", "--detach")
+    deployment.wait()
+    assert {path.stat().st_uid for path in (data, old, data / "supervisor")} == {expected}
+    until(lambda: _status(f"{deployment.url}/console/_stcore/health") == 200, 60, what="the console")
