@@ -162,7 +162,7 @@ class Api:
         """Rename, or replace either file; a changed file is deployed beside what runs."""
         if name is None and app is None and requirements is None:
             self._lifecycle.registry.get(app_id)
-            raise Invalid("name", "send at least one of name, app, requirements")
+            raise Invalid("name", "send at least one of name, app, requirements, and none empty")
         return self._out(
             self._lifecycle.update(app_id, name, bundles.Upload(_read(app), _read(requirements)))
         )

@@ -62,6 +62,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(Exception, _unexpected)
+    app.router.redirect_slashes = False  # its 307 has no body and loses the public prefix
     _describe(app)
 
 
@@ -96,7 +97,7 @@ def _validation_error(_request: Request, error: Exception) -> JSONResponse:
 
 def _plain(error: Any) -> str:
     if error["type"] == "missing":
-        return "is required"
+        return "is required, and must not be empty"
     if "UploadFile" in error["msg"]:
         return "must be sent as a file, as curl -F 'field=@file' does"
     return str(error["msg"])

@@ -282,9 +282,9 @@ def test_loopback(url: str, loopback: bool) -> None:
 def test_builds_see_the_company_mirror() -> None:
     """UV_*, proxy and CA variables reach builds as they are; the platform's own secrets don't."""
     passed = {
-        "UV_DEFAULT_INDEX": "https://mirror.example/simple", "UV_INDEX": "x=https://b.example", "UV_NATIVE_TLS": "1",
-        "HTTPS_PROXY": "http://p:3128", "no_proxy": "corp.example", "SSL_CERT_FILE": "/ca.pem",
-        "REQUESTS_CA_BUNDLE": "/ca.pem", "PATH": "/bin",
+        "UV_DEFAULT_INDEX": "https://mirror.example/simple", "UV_INDEX": "x=https://b.example",
+        "UV_NATIVE_TLS": "1", "HTTPS_PROXY": "http://p:3128", "no_proxy": "corp.example",
+        "SSL_CERT_FILE": "/ca.pem", "REQUESTS_CA_BUNDLE": "/ca.pem", "PATH": "/bin",
     }  # fmt: skip
     held = {
         PREFIX + "ADMIN_TOKEN": "s3cret",
