@@ -69,6 +69,7 @@ def engine() -> Iterator[Engine]:
     if found:
         yield found
         return
+    _check_machine()
     cache = _cache()
     with _locked(cache / "lock"):
         tools = _tools(cache)
@@ -100,14 +101,16 @@ def _running_engine() -> Engine | None:
 # Debian's packages
 
 
-def _tools(cache: Path) -> Mapping[str, str]:
-    """Return an environment whose PATH holds dockerd, mmdebstrap, iptables, compose and the rest."""
-    release = _os_release()
+def _check_machine() -> None:
     if os.geteuid() != 0:
         raise NoEngineError("no Docker engine runs here, and only root can start one")
-    if release.get("ID") != "debian" or not KEYRING.exists():
+    if _os_release().get("ID") != "debian" or not KEYRING.exists():
         raise NoEngineError("no Docker engine runs here, and only on Debian do the tests know how to get one")
-    codename = release["VERSION_CODENAME"]
+
+
+def _tools(cache: Path) -> Mapping[str, str]:
+    """Return an environment whose PATH holds dockerd, mmdebstrap, iptables, compose and the rest."""
+    codename = _os_release()["VERSION_CODENAME"]
     names = ("docker.io", "iptables", "iproute2", "mmdebstrap")
     root = _unpacked(cache, codename, names, with_dependencies=True)
     plugins = _unpacked(cache, PLUGIN_SUITE, ("docker-compose", "docker-buildx"), with_dependencies=False)
