@@ -80,7 +80,8 @@ class Exchange(Turn):
         self.client.gateway.pool.listen(upstream)
         if self.client.flow.write_paused:
             self.pause_response()
-        self.client.unthrottle()
+        if self.head.has_body:
+            self.client.unthrottle()
 
     # The request's body
 
@@ -126,7 +127,7 @@ class Exchange(Turn):
             self.keep_alive = False
         self.client.log_access(self.head, status)
         close = not self.keep_alive
-        return visitor_head(raw, reader.fields, close=close, unchunk=unchunk, port=self._port)
+        return visitor_head(raw, reader.known, close=close, unchunk=unchunk, port=self._port)
 
     def on_data(self, data: bytes) -> None:
         """A piece of the response."""
@@ -135,13 +136,15 @@ class Exchange(Turn):
     def on_end(self, upstream: Upstream, *, reusable: bool) -> None:
         """The response is whole."""
         self._upstream = None
-        whole = not self.more_body and not upstream.transport.get_write_buffer_size()
-        if reusable and whole and not upstream.transport.is_closing():
+        transport = upstream.transport
+        if self.head.has_body and (self.more_body or transport.get_write_buffer_size()):
+            reusable = False  # the app answered without having read everything
+        if reusable and not transport.is_closing():
             if self._paused:
-                upstream.transport.resume_reading()
+                transport.resume_reading()
             self.client.gateway.pool.give(upstream)
         else:
-            upstream.transport.close()
+            transport.close()
         self.complete()
 
     def on_switch(self, upstream: Upstream, raw: bytes, behind: bytes) -> None:

@@ -23,15 +23,22 @@ _HOP_BY_HOP = frozenset(
     )
 )
 _OURS = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
+_REPLACED = _HOP_BY_HOP | _OURS
 _LISTS = frozenset((*_HOP_BY_HOP, *_OURS, b"accept", b"accept-language", b"expect"))
 _HOST = re.compile(rb"[A-Za-z0-9._~\-%:\[\]]+")
 _HARMLESS_TOKENS = frozenset((b"", b"close", b"keep-alive", b"upgrade"))
 
 
 class Head:
-    """One request's head as llhttp read it. ``get`` looks at the fields the gateway must understand."""
+    """One request's head as llhttp read it. ``get`` looks at the fields the gateway must understand.
 
-    __slots__ = ("_known", "fields", "method", "target", "upgrade", "version")
+    ``upgrade`` is llhttp's: the client asks for another protocol; ``websocket``: for that one.
+    """
+
+    __slots__ = (
+        *("_known", "chunked", "fields", "has_body", "method"),
+        *("target", "upgrade", "version", "websocket"),
+    )
 
     def __init__(
         self, method: bytes, target: bytes, version: str, fields: list[Field], *, upgrade: bool
@@ -45,31 +52,19 @@ class Head:
         self._known = {low: value for low, _, value in fields}
         if len(self._known) != len(fields):
             self._join_repeated()
+        self.chunked = b"transfer-encoding" in self._known
+        self.has_body = self.chunked or self._known.get(b"content-length", b"0").strip(b" \t0") != b""
+        self.websocket = upgrade and self._wants_websocket()
         self._check()
 
     def get(self, name: bytes) -> bytes:
         """The value of the field ``name`` (lower case), b'' when there is none."""
         return self._known.get(name, b"")
 
-    @property
-    def chunked(self) -> bool:
-        """Whether the body's length is not known beforehand."""
-        return b"transfer-encoding" in self._known
-
-    @property
-    def has_body(self) -> bool:
-        """Whether bytes of a body follow."""
-        return self.chunked or int(self.get(b"content-length") or b"0") > 0
-
-    @property
-    def websocket(self) -> bool:
-        """Whether the client asks for a WebSocket (RFC 6455 section 4.1)."""
-        return (
-            self.upgrade
-            and self.method == b"GET"
-            and self.version == "1.1"
-            and self.get(b"upgrade").strip().lower() == b"websocket"
-        )
+    def _wants_websocket(self) -> bool:
+        """RFC 6455 section 4.1."""
+        modern_get = self.method == b"GET" and self.version == "1.1"
+        return modern_get and self.get(b"upgrade").strip().lower() == b"websocket"
 
     def _join_repeated(self) -> None:
         known: dict[bytes, bytes] = {}
@@ -87,7 +82,8 @@ class Head:
         if self.method == b"CONNECT":
             raise Refused(400, "This is not a forward proxy.")
         self._check_host()
-        self._check_framing()
+        if self.chunked or self.upgrade:
+            self._check_framing()
         if not self.target.startswith(b"/"):
             self._take_origin_form()
 
@@ -119,18 +115,15 @@ class Head:
 
 
 class Forwarding:
-    """The X-Forwarded-* lines of one client's connection."""
+    """The X-Forwarded-* lines of one client's connection; ``stripped`` begins what it may not send."""
 
-    __slots__ = ("_peer", "_scheme", "_trusted")
+    __slots__ = ("_peer", "_scheme", "_trusted", "stripped")
 
     def __init__(self, peer: str, scheme: str, *, trusted: bool) -> None:
         self._peer = peer.encode("latin-1")
         self._scheme = scheme.encode("latin-1")
         self._trusted = trusted
-
-    def drops(self, low: bytes) -> bool:
-        """Whether the field ``low`` is not passed on as it came."""
-        return low in _OURS if self._trusted else low.startswith(STRIPPED)
+        self.stripped: tuple[bytes, ...] = () if trusted else STRIPPED
 
     def lines(self, head: Head) -> bytes:
         """The fields that tell the app where a request came from."""
@@ -150,12 +143,12 @@ def upstream_head(head: Head, path: bytes, forwarding: Forwarding, local_host: b
     Hop-by-hop fields go (RFC 9110 section 7.6.1). ``local_host`` is the Host for HTTP/1.0 clients
     that name none.
     """
-    drops = forwarding.drops
     dropped = _dropped(head)
+    stripped = forwarding.stripped
     lines = [
         b"%b: %b\r\n" % (name, value)
         for low, name, value in head.fields
-        if low not in dropped and not drops(low)
+        if low not in dropped and not low.startswith(stripped)
     ]
     if not head.get(b"host"):
         lines.append(b"Host: %b\r\n" % local_host)
@@ -169,9 +162,9 @@ def upstream_head(head: Head, path: bytes, forwarding: Forwarding, local_host: b
 
 
 def _dropped(head: Head) -> frozenset[bytes]:
-    """Hop-by-hop names, and those that the client's Connection field adds to them."""
-    connection = head.get(b"connection")
-    if not connection:
-        return _HOP_BY_HOP
-    named = {token.strip().lower() for token in connection.split(b",")} - _HARMLESS_TOKENS
-    return _HOP_BY_HOP | named - {b"host", b"content-length"} if named else _HOP_BY_HOP
+    """Names that are not passed on: also those that the client's Connection field makes hop-by-hop."""
+    connection = head.get(b"connection").lower()
+    if connection in _HARMLESS_TOKENS:
+        return _REPLACED
+    named = {token.strip() for token in connection.split(b",")} - _HARMLESS_TOKENS
+    return _REPLACED | named - {b"host", b"content-length"} if named else _REPLACED

@@ -7,8 +7,8 @@ by one reading and answered by another.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from hostd.gateway.refusal import Refused
@@ -28,8 +28,7 @@ class Kind(Enum):
     APP = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A path that was decided.
 
     ``local`` is the path without the public prefix; ``rest`` what follows the app's (or console's)
@@ -44,7 +43,10 @@ class Place:
     @property
     def hidden(self) -> bool:
         """Whether this is an endpoint of Streamlit that is not for visitors: metrics, script runs."""
-        return self.rest is not None and _HIDDEN.fullmatch(unquote_to_bytes(self.rest)) is not None
+        rest = self.rest
+        if not rest or (b"%" not in rest and b"_stcore" not in rest.lower()):
+            return False
+        return _HIDDEN.fullmatch(unquote_to_bytes(rest)) is not None
 
     @property
     def wrong_base(self) -> bool:

@@ -26,6 +26,7 @@ class Pool:
         self._open: Counter[int] = Counter()
         self._silent: set[Upstream] = set()
         self._connecting: set[asyncio.Task[None]] = set()
+        self._now = 0.0  # as of the last sweep: times here are right to a second, and cost nothing
         self._sweeper: asyncio.TimerHandle | None = None
 
     @property
@@ -74,7 +75,7 @@ class Pool:
 
     def listen(self, upstream: Upstream) -> None:
         """``upstream`` was sent a request: its answer's head must come in time."""
-        upstream.since = asyncio.get_running_loop().time()
+        upstream.since = self._now
         self._silent.add(upstream)
 
     def heard(self, upstream: Upstream) -> None:
@@ -83,7 +84,7 @@ class Pool:
 
     def give(self, upstream: Upstream) -> None:
         """Put a connection to rest."""
-        upstream.since = asyncio.get_running_loop().time()
+        upstream.since = self._now
         self._idle[upstream.port].append(upstream)
 
     def forget(self, upstream: Upstream) -> None:
@@ -103,13 +104,14 @@ class Pool:
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._sweeper is None:
+            self._now = loop.time()
             interval = min(1.0, self._options.head_timeout / 4, self._options.idle_timeout / 4)
             self._sweeper = loop.call_later(interval, self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """One timer for all connections: a timer per request would cost more than the look-up of its app."""
         self._sweeper = None
-        now = loop.time()
+        now = self._now = loop.time()
         for idle in self._idle.values():
             for upstream in idle:
                 if now - upstream.since > self._options.idle_timeout:

@@ -39,7 +39,6 @@ class GatewayProtocol(Visitor):
         super().__init__(config, server_state, app_state, _loop)
         self.url = b""
         self._fields: list[Field] = []
-        self._head_size = 0
         self._unread = 0
         self._holding = False
         self._plain_websocket = False
@@ -66,7 +65,7 @@ class GatewayProtocol(Visitor):
         self._feed(data)
         if self._unread > MAX_HEAD and not self._deaf:
             self._refuse(Refused(431, "A head, or what stands between chunks, is over 64 kB."))
-        if self._in_head and self.timeout_keep_alive_task is None:
+        if self._in_head and self._deadline is None:
             self._limit_head()
 
     def _feed(self, data: bytes) -> None:
@@ -113,39 +112,39 @@ class GatewayProtocol(Visitor):
             raise Refused(400, "This connection is being closed.")
         self.url = b""
         self._fields = []
-        self._head_size = 0
         self._in_head = True
         self._plain_websocket = False
 
     def on_url(self, url: bytes) -> None:
         """A piece of the request target."""
         self.url += url
-        self._grow(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A header field; trailers are dropped (RFC 9110 section 6.5.1)."""
-        if self._in_head:
-            self._grow(len(name) + len(value) + len(b": \r\n"))
-            self._fields.append((name.lower(), name, value))
-
-    def _grow(self, size: int) -> None:
-        self._head_size += size
-        if self._head_size > MAX_HEAD:
-            raise Refused(431, "The head is over 64 kB.")
+        """A header field, or a trailer, which nobody will look at (RFC 9110 section 6.5.1 allows that)."""
+        self._fields.append((name.lower(), name, value))
 
     def on_headers_complete(self) -> None:
         """The head is whole: decide whose request it is."""
         self._in_head = False
+        fields, self._fields = self._fields, []
+        if self._unread > MAX_HEAD:
+            self._check_size(fields)
         self._unread = 0
         self._unset_keepalive_if_required()
         parser = self.parser
         version, upgrade = parser.get_http_version(), parser.should_upgrade()
-        head = Head(parser.get_method(), self.url, version, self._fields, upgrade=upgrade)
+        head = Head(parser.get_method(), self.url, version, fields, upgrade=upgrade)
         place = locate(head.target.partition(b"?")[0], self.gateway.prefix)
         if place.kind is Kind.PLAIN:
             self._plain(head, place)
         else:
             self._enqueue(self._turn(head, place))
+
+    def _check_size(self, fields: list[Field]) -> None:
+        """So much was read since the last body's end that the head may be too long."""
+        size = len(self.url) + sum(len(name) + len(value) + len(b": \r\n") for _, name, value in fields)
+        if size > MAX_HEAD:
+            raise Refused(431, "The head is over 64 kB.")
 
     def on_body(self, body: bytes) -> None:
         """A piece of the request's body."""

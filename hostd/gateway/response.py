@@ -1,4 +1,8 @@
-"""An app's response: where its head and body end, and the head as the visitor gets it."""
+"""An app's response: where its head and body end, and the head as the visitor gets it.
+
+llhttp judges every byte of heads and chunks, strictly: no folded lines, no space before a colon, no bare
+LF. What it has let pass is plain lines, so the few fields that matter are found in them by expressions.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,30 @@ import re
 
 import httptools
 
-from hostd.gateway.head import MAX_HEAD, Field
+from hostd.gateway.head import MAX_HEAD
 
 _HEAD_END = b"\r\n\r\n"
-_HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"proxy-connection", b"upgrade"))
-_TOUCHED = _HOP_BY_HOP | {b"location"}
-_FRAMING = frozenset((b"transfer-encoding", b"trailer"))
+_HOP_BY_HOP = ("connection", "keep-alive", "proxy-connection", "upgrade")
+_FRAMING = ("transfer-encoding", "trailer")
 _INNER = re.compile(
     rb"https?://(?:127\.0\.0\.1|localhost|0\.0\.0\.0|\[::1?\]):(\d+)(?=[/?#]|$)", re.IGNORECASE
 )
+_UNTOUCHED = {b"content-length", b"transfer-encoding"}
+
+
+def _lines(*names: str) -> re.Pattern[bytes]:
+    """Matches whole header lines (with the CRLF before them) by name; groups: name, value."""
+    alternatives = "|".join(re.escape(name) for name in names).encode()
+    return re.compile(rb"\r\n(" + alternatives + rb"):[ \t]*([^\r\n]*)", re.IGNORECASE)
+
+
+_KNOWN = _lines("content-length", "location", *_FRAMING, *_HOP_BY_HOP)
+_DROPPED = _lines(*_HOP_BY_HOP)
+_DROPPED_UNCHUNKED = _lines(*_HOP_BY_HOP, *_FRAMING)
+_LOCATION = _lines("location")
+
+Known = dict[bytes, bytes]
+"""The fields that matter: name in lower case, and value."""
 
 
 class BrokenResponse(Exception):  # names what it is
@@ -24,16 +43,11 @@ class BrokenResponse(Exception):  # names what it is
 class Watch:
     """What llhttp tells about one response. There is no on_body: bodies are never copied out."""
 
-    __slots__ = ("done", "fields", "head_done")
+    __slots__ = ("done", "head_done")
 
     def __init__(self) -> None:
-        self.fields: list[Field] = []
         self.head_done = False
         self.done = False
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """llhttp read a header field (or a trailer, which nobody asks for)."""
-        self.fields.append((name.lower(), name, value))
 
     def on_headers_complete(self) -> None:
         """llhttp read the empty line behind the head."""
@@ -68,14 +82,16 @@ class ResponseReader:
 
     __slots__ = (
         *("_buffer", "_chunked", "_for_head", "_left", "_parser", "_unchunk", "_watch"),
-        *("complete", "surplus", "until_eof"),
+        *("complete", "keep_alive", "known", "surplus", "until_eof"),
     )
 
     def __init__(self, *, for_head: bool, unchunk: bool) -> None:
         self._for_head = for_head
         self._unchunk = unchunk
         self._buffer = b""
+        self.known: Known = {}
         self.complete = False
+        self.keep_alive = False
         self.until_eof = False
         self.surplus = False
         self._chunked = False
@@ -92,9 +108,9 @@ class ResponseReader:
         return not self._buffer and not self._watch.head_done
 
     @property
-    def fields(self) -> list[Field]:
-        """The header fields of the head that was read last."""
-        return self._watch.fields
+    def reusable(self) -> bool:
+        """Whether the connection can carry another request after this response (RFC 9112 section 9.3)."""
+        return self.keep_alive and not self.until_eof and not self.surplus
 
     def head(self, data: bytes) -> tuple[int, bytes, bytes] | None:
         """The next whole head in ``data`` (status, its bytes, the bytes behind), None while there is none.
@@ -137,25 +153,20 @@ class ResponseReader:
 
     def _learn_framing(self, raw: bytes) -> None:
         """RFC 9112 section 6.3. llhttp has refused double lengths, and a length beside an encoding."""
-        fields = {low: value.strip() for low, _, value in self._watch.fields}
-        encoding = fields.get(b"transfer-encoding")
-        if encoding is not None and (encoding.lower() != b"chunked" or not raw.startswith(b"HTTP/1.1")):
+        known = self.known = known_fields(raw)
+        modern = raw.startswith(b"HTTP/1.1")
+        self.keep_alive = modern and b"close" not in known.get(b"connection", b"").lower()
+        encoding = known.get(b"transfer-encoding")
+        if encoding is not None and (encoding.lower() != b"chunked" or not modern):
             raise BrokenResponse("a transfer encoding that is not 'chunked'")
         if self._for_head or self._watch.done:
             self.complete = True
         elif encoding is not None:
             self._chunked = True
-        elif b"content-length" in fields:
-            self._left = int(fields[b"content-length"])
+        elif (length := known.get(b"content-length")) is not None:
+            self._left = int(length)
         else:
             self.until_eof = True
-
-    @property
-    def keep_alive(self) -> bool:
-        """Whether the connection can carry another request after this response (RFC 9112 section 9.3)."""
-        if self.until_eof or self.surplus or self._parser.get_http_version() != "1.1":
-            return False
-        return not any(low == b"connection" and b"close" in value.lower() for low, _, value in self.fields)
 
     def body(self, data: bytes) -> bytes:
         """The part of ``data`` to pass on; sets ``complete``. Raises BrokenResponse."""
@@ -194,27 +205,35 @@ class ResponseReader:
         return body
 
 
-def visitor_head(raw: bytes, fields: list[Field], *, close: bool, unchunk: bool, port: int) -> bytes:
+def known_fields(raw: bytes) -> Known:
+    """The fields of a head that the gateway must understand; repeated ones joined."""
+    known: Known = {}
+    for name, padded in _KNOWN.findall(raw):
+        low, value = name.lower(), padded.strip()
+        known[low] = known[low] + b"," + value if low in known else value
+    return known
+
+
+def visitor_head(raw: bytes, known: Known, *, close: bool, unchunk: bool, port: int) -> bytes:
     """The head as the visitor gets it: byte for byte, unless a hop-by-hop field or a Location is in it."""
-    touched = _TOUCHED | _FRAMING if unchunk else _TOUCHED
-    if touched.isdisjoint({low for low, _, _ in fields}):
-        head = raw[:-2]
-    else:
-        head = _rebuilt(raw, fields, touched - {b"location"}, port)
-    if head.startswith(b"HTTP/1.0"):
-        head = b"HTTP/1.1" + head[8:]
-    return head + (b"Connection: close\r\n\r\n" if close else b"\r\n")
+    if unchunk or not known.keys() <= _UNTOUCHED:
+        raw = _changed(raw, known, unchunk, port)
+    if raw.startswith(b"HTTP/1.0"):
+        raw = b"HTTP/1.1" + raw[8:]
+    return raw[:-2] + b"Connection: close\r\n\r\n" if close else raw
 
 
-def _rebuilt(raw: bytes, fields: list[Field], dropped: frozenset[bytes], port: int) -> bytes:
-    named = b",".join(value for low, _, value in fields if low == b"connection").lower()
-    tokens = {token.strip() for token in named.split(b",")} - {b"content-length", b"transfer-encoding"}
-    lines = [raw[: raw.index(b"\r\n") + 2]]
-    for low, name, value in fields:
-        if low not in dropped and low not in tokens:
-            kept = public_location(value, port) if low == b"location" else value
-            lines.append(b"%b: %b\r\n" % (name, kept))
-    return b"".join(lines)
+def _changed(raw: bytes, known: Known, unchunk: bool, port: int) -> bytes:
+    raw = (_DROPPED_UNCHUNKED if unchunk else _DROPPED).sub(b"", raw)
+    if b"location" in known:
+        raw = _LOCATION.sub(lambda line: b"\r\n%b: %b" % (line[1], public_location(line[2], port)), raw)
+    tokens = {token.strip().lower() for token in known.get(b"connection", b"").split(b",")} - _KEPT_TOKENS
+    if tokens:
+        raw = _lines(*(token.decode("latin-1") for token in tokens)).sub(b"", raw)
+    return raw
+
+
+_KEPT_TOKENS = {b"", b"close", b"keep-alive", b"upgrade", b"content-length", b"transfer-encoding"}
 
 
 def public_location(value: bytes, port: int) -> bytes:

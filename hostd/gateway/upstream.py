@@ -103,7 +103,7 @@ class Upstream(asyncio.Protocol):
         exchange.on_data(head + reader.body(data) if data else head)
         if reader.complete:
             self.exchange = None
-            exchange.on_end(self, reusable=reader.keep_alive)
+            exchange.on_end(self, reusable=reader.reusable)
         else:
             ask_quick_ack(self.transport)
 

@@ -65,6 +65,8 @@ class Visitor(HttpToolsProtocol):
         self._deaf = False
         self._advancing = False
         self._running: RequestResponseCycle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None
         self._linger: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
@@ -78,7 +80,7 @@ class Visitor(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The visitor is gone: so is what was under way for them."""
         super().connection_lost(exc)
-        self._unset_keepalive_if_required()
+        self._stop_timer()
         if self._linger is not None:
             self._linger.cancel()
         self.pipeline.clear()
@@ -88,7 +90,7 @@ class Visitor(HttpToolsProtocol):
 
     def let_go(self) -> None:
         """The transport becomes somebody else's."""
-        self._unset_keepalive_if_required()
+        self._stop_timer()
         self._deaf = True
         self._running = None
         self.parser = None  # type: ignore[assignment]  # as uvicorn does: parser and protocol hold each other
@@ -100,9 +102,38 @@ class Visitor(HttpToolsProtocol):
         if self._running is None or isinstance(self._running, Turn):
             self.loop.call_later(self.gateway.options.shutdown_grace, self.transport.abort)
 
+    # Time limits: one timer that outlives requests, since one per request would cost more than its route
+
     def _limit_head(self) -> None:
-        seconds = self.gateway.options.request_head_timeout
-        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
+        self._close_in(self.gateway.options.request_head_timeout)
+
+    def _close_in(self, seconds: float) -> None:
+        self._deadline = self.loop.time() + seconds
+        if self._timer is None or self._timer.when() > self._deadline:
+            self._set_timer(self._deadline)
+
+    def _set_timer(self, when: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_at(when, self._time_is_up)
+
+    def _unset_keepalive_if_required(self) -> None:
+        self._deadline = None
+
+    def _stop_timer(self) -> None:
+        self._deadline = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _time_is_up(self) -> None:
+        self._timer = None
+        if self._deadline is None:
+            return
+        if self._deadline > self.loop.time():
+            self._set_timer(self._deadline)
+        else:
+            self.timeout_keep_alive_handler()
 
     # Back-pressure
 
@@ -163,11 +194,10 @@ class Visitor(HttpToolsProtocol):
                 self._start_asgi_task(*self.pipeline.pop())
         finally:
             self._advancing = False
-        self.unthrottle()
+        if self.flow.read_paused:
+            self.unthrottle()
         if self._free() and not self._in_head:
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self._close_in(self.timeout_keep_alive)
 
     def _free(self) -> bool:
         return self._linger is None and (self._running is None or self._running.response_complete)
