@@ -235,6 +235,8 @@ class Api:
     def _out(self, app: App) -> AppOut:
         url = f"{self._settings.public_base}/apps/{app.app_id}/"
         values = {name: getattr(app, name) for name in AppOut.model_fields if name != "access_url"}
+        if app.status in (Status.STOPPED, Status.FAILED):
+            values["port"] = None  # it is only what the app would like to have again
         return AppOut.model_validate({**values, "access_url": url})
 
 

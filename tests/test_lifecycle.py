@@ -66,7 +66,7 @@ def test_failed_update_leaves_what_ran_running(platform: Platform) -> None:
     before = platform.app(app_id)
     bad = {"requirements": ("requirements.txt", b"streamlit\nno-such-package-of-hostd==9.9\n")}
     platform.api.patch(f"/apps/{app_id}", files=bad)
-    after = until(lambda: (app := platform.app(app_id))["error"] and app, 60)
+    after = until(lambda: (app := platform.app(app_id))["error"] and app, 120)
     assert after["status"] == "running"
     assert after["error"]["kind"] == "install_failed"
     assert "no-such-package-of-hostd" in after["error"]["message"]

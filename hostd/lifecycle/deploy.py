@@ -98,7 +98,7 @@ class Deployer:
         self.launcher.ports.release(program_name(app.app_id, app.target))
         if app.status is not Status.STOPPED:
             say(run_log, "stop: the app is stopped")
-        self.registry.note(ticket, app.app_id, status=Status.STOPPED, pid=None, port=None, restart=False)
+        self.registry.note(ticket, app.app_id, status=Status.STOPPED, pid=None, restart=False)
         return False
 
     def remove(self, app: App) -> bool:
@@ -126,7 +126,7 @@ class Deployer:
         if app.release is not None:
             self.supervisor.stop(program_name(app.app_id, app.release))
         self.launcher.ports.release(program_name(app.app_id, app.target))
-        changes = {"status": Status.FAILED, "error": failure, "pid": None, "port": None, "restart": False}
+        changes = {"status": Status.FAILED, "error": failure, "pid": None, "restart": False}
         self.registry.note(ticket, app.app_id, **changes)
 
     def _fall_back(self, ticket: Ticket, app: App, release: int, failure: Failure) -> None:

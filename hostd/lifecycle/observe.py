@@ -64,11 +64,18 @@ class Observer:
             self.workers.wake(app.app_id)
         elif state.state == STOPPED:
             say(self.layout.app(app.app_id).log, "stop: an operator stopped the program")
-            self._ask(app, wish=Wish.STOPPED)
+            self._stopped_by_operator(app)
         elif state.state in (FATAL, EXITED):
             self._crashed(app, state, "again and again")
         elif state.pid != app.pid or self.registry.serving(app.app_id) is None:
             self._restarted(app, state)
+
+    def _stopped_by_operator(self, app: App) -> None:
+        """Recorded at once and by no worker: it may be half of a restart, which nobody must stop again."""
+        changes = {"wish": Wish.STOPPED, "status": Status.STOPPED, "pid": None}
+        self.registry.ask(app.app_id, lambda _: changes)
+        self.registry.serve(app.app_id, None)
+        self.deployer.launcher.ports.release(program_name(app.app_id, app.target))
 
     def _restarted(self, app: App, state: ProcessState) -> None:
         """supervisord brought it back (or is about to): wait until it serves."""

@@ -1,0 +1,51 @@
+"""The data folder of the original streamlit_host, taken over as it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.platform import HELLO, Platform
+
+
+def original(folder: Path, app_id: str, status: str) -> Path:
+    """An app's folder as streamlit_host left it."""
+    app = folder / "apps" / app_id
+    (app / "venv" / "bin").mkdir(parents=True)
+    (app / "venv" / "bin" / "python").write_text("#!/gone\n")
+    (app / "app.py").write_bytes(HELLO)
+    (app / "requirements.txt").write_text("streamlit\n")
+    (app / "notes.csv").write_text("a,b\n")
+    (app / "run.log").write_text("an old line\n")
+    meta = {
+        "app_id": app_id, "name": "老应用", "status": status, "port": 8501, "pid": 4242, "error": None,
+        "created_at": "2024-05-01T08:00:00+00:00", "updated_at": "2024-05-01T08:00:00+00:00",
+        "requirements_sha256": "0" * 64, "app_sha256": "0" * 64,
+    }  # fmt: skip
+    (app / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
+    return app
+
+
+def test_folders_of_streamlit_host_are_adopted() -> None:
+    """With ids, names, files and logs; what ran runs again, what was stopped stays so, bad ones are left."""
+    platform = Platform(pool=6)
+    runs = original(platform.data, "3f9a2c1b", "running")
+    rests = original(platform.data, "my_App.2", "stopped")
+    bad = original(platform.data, "bad-one", "running")
+    (bad / "meta.json").write_text("{ half")
+    try:
+        platform.start()
+        app = platform.wait("3f9a2c1b", "running")
+        assert (app["name"], app["created_at"]) == ("老应用", "2024-05-01T08:00:00+00:00")
+        assert platform.serves("3f9a2c1b")
+        assert (runs / "app.py").read_bytes() == HELLO
+        assert (runs / "venv.original" / "bin" / "python").exists()
+        assert (runs / "releases" / "1" / "bundle" / "notes.csv").exists()
+        assert "an old line" in platform.logs("3f9a2c1b")
+        assert platform.app("my_App.2")["status"] == "stopped"
+        assert not (rests / "releases" / "1" / "venv").exists()
+        assert len(platform.api.get("/apps").json()) == 2
+        assert (bad / "meta.json").read_text() == "{ half"
+        assert "bad-one" in platform.output.read_text()
+    finally:
+        platform.close()
