@@ -93,7 +93,7 @@ def verify(text: str, program: Program) -> None:
     if [group.name for group in groups] != [program.name]:
         raise BadSection(f"section of {program.name}: holds {[group.name for group in groups]}")
     found = groups[0].process_configs[0]
-    if shlex.split(found.command) != program.command or found.stdout_logfile != str(program.log):
+    if found.command != shlex.join(program.command) or found.stdout_logfile != str(program.log):
         raise BadSection(f"section of {program.name}: reads back as another command or log")
 
 

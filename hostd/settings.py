@@ -64,7 +64,7 @@ def _boolean(text: str) -> bool:
 
 def _data_dir(text: str) -> Path:
     path = Path(text).expanduser().absolute()
-    if re.search(r"[\x00-\x1f\x7f%;#*?\[\]\"'\\]", str(path)):
+    if not str(path).isprintable() or re.search(r"[%;#*?\[\]\"'\\]", str(path)):
         raise ValueError("must not hold quotes, any of %;#*?[] backslashes or control characters")
     return path
 
@@ -206,7 +206,8 @@ def _check_names(env: Mapping[str, str], known: Mapping[str, object]) -> tuple[s
             continue
         if short not in GONE:
             near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)
-            raise SettingsError(f"{name}: unknown setting; did you mean {near[0]}?")
+            shown = name if name.isprintable() else ascii(name)
+            raise SettingsError(f"{shown}: unknown setting; did you mean {near[0]}?")
         notices.append(f"{name} is passed over: everything is on one port now, see {GONE[short]}")
     return tuple(notices)
 

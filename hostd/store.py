@@ -9,13 +9,14 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
 from hostd.errors import DiskFull
 from hostd.layout import AppLayout, Layout
 from hostd.models import App, Failure, FailureKind, Status, Wish
 
 SCHEMA = 1
+T = TypeVar("T", App, Failure)
 log = logging.getLogger(__name__)
 
 
@@ -68,7 +69,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in ``path``. Raises BadState, also when the file is not there."""
     try:
         value = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadState(f"{path.name} can't be read: {error}") from None
     if not isinstance(value, dict):
         raise BadState(f"{path.name} holds no object")
@@ -111,8 +112,16 @@ def parse_app(value: Mapping[str, Any], app_id: str) -> App:
         values |= {
             "status": Status(values["status"]),
             "wish": Wish(values["wish"]),
-            "error": Failure(**{**error, "kind": FailureKind(error["kind"])}) if error else None,
+            "error": _typed(Failure(**{**error, "kind": FailureKind(error["kind"])})) if error else None,
         }
-        return App(**values)
+        return _typed(App(**values))
     except (KeyError, TypeError, ValueError) as error:
         raise BadState(f"meta.json is not as expected: {error}") from None
+
+
+def _typed(value: T) -> T:
+    """``value``, if each of its fields holds what it is annotated with. Raises TypeError."""
+    for name, kind in get_type_hints(type(value)).items():
+        if not isinstance(getattr(value, name), kind):
+            raise TypeError(f"{name} is {getattr(value, name)!r:.100}")
+    return value
