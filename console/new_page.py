@@ -28,7 +28,9 @@ def show(desk: Desk) -> None:
         if st.form_submit_button(say("new_deploy"), type="primary", icon=":material/rocket_launch:"):
             _deploy(desk, (name or "").strip(), code, needs)
     with st.expander(say("new_curl"), icon=":material/terminal:", type="compact"):
-        st.code(_curl(desk.public_base), language="bash", wrap_lines=True)
+        st.code(
+            _curl(desk.public_base, protected="token" in st.session_state), language="bash", wrap_lines=True
+        )
 
 
 def _sources(desk: Desk) -> tuple[bytes | None, bytes | None]:
@@ -74,8 +76,9 @@ def _deploy(desk: Desk, name: str, code: bytes | None, needs: bytes | None) -> N
     desk.go("deploy", id=app.app_id)
 
 
-def _curl(base: str) -> str:
+def _curl(base: str, *, protected: bool) -> str:
+    token = '  -H "Authorization: Bearer $TOKEN" \\\n' if protected else ""
     return (
-        f'curl -sS -X POST "{base.rstrip("/")}/api/apps" \\\n'
+        f'curl -sS -X POST "{base.rstrip("/")}/api/apps" \\\n{token}'
         '  -F "name=demo" -F "app=@app.py" -F "requirements=@requirements.txt"'
     )

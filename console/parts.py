@@ -93,7 +93,7 @@ def failure_line(app: App) -> None:
     """The failure in one line, for a list."""
     if app.error is not None:
         first = (app.error.message.splitlines() or [app.error.kind])[0]
-        st.caption(f":red[{plain(first[:160])}]")
+        st.markdown(f":red[:small[{plain(first[:160])}]]")
 
 
 def live_log(desk: Desk, app: App) -> None:

@@ -143,27 +143,50 @@ def test_a_failed_install_says_which_line_and_the_mended_one_runs(
     platform.api.delete(f"/apps/{app_id}")
 
 
+TALKER = b"""
+import streamlit as st, time
+run = time.time_ns()
+for line in range(300):
+    print(run, "line", line)
+st.title(f"run {run}")
+"""
+
+
+def _talk(visitor: Visitor, url: str) -> str:
+    """Make the app write 300 lines; what they begin with."""
+    page = visitor()
+    page.goto(url)
+    title = page.get_by_role("heading", name="run").inner_text()
+    page.close()
+    return title.removeprefix("run ")
+
+
 def test_the_log_follows_its_end_until_told_not_to(platform: Platform, visitor: Visitor) -> None:
     platform.wait_for_console()
-    talker = b"import streamlit as st\nfor n in range(200):\n    print('line', n)\nst.title('talker')\n"
-    app_id = platform.running("Talker", talker)
+    app_id = platform.running("Talker", TALKER)
     page = visitor(locale="en-US")
     page.goto(f"{platform.url}/console/app?id={app_id}")
     log = page.locator(".st-key-log")
-    log.wait_for()
-    for _ in range(2):
-        visit = visitor(locale="en-US")
-        visit.goto(f"{platform.url}/apps/{app_id}/")
-        visit.get_by_role("heading", name="talker").wait_for()
-    expect(log).to_contain_text("line 199")
-    page.wait_for_function(
-        "e => e.scrollTop + e.clientHeight > e.scrollHeight - 30", arg=log.element_handle()
-    )
+    expect(log).to_contain_text(f"{_talk(visitor, f'{platform.url}/apps/{app_id}/')} line 299")
+    at_end = "log => log.scrollTop + log.clientHeight > log.scrollHeight - 30"
+    page.wait_for_function(at_end, arg=log.element_handle())
+
     with page.expect_download() as download:
         _press(page, "Download")
-    assert "line 199" in download.value.path().read_text()
+    assert "line 299" in download.value.path().read_text()
+
+    page.get_by_text("Auto-scroll").click()
+    expect(page.get_by_role("switch", name="Auto-scroll")).not_to_be_checked()
+    log.evaluate("log => { log.scrollTop = 0 }")
+    expect(log).to_contain_text(f"{_talk(visitor, f'{platform.url}/apps/{app_id}/')} line 299")
+    assert log.evaluate("log => log.scrollTop") == 0
+
     page.get_by_text("Auto-refresh").click()
     expect(page.get_by_role("switch", name="Auto-refresh")).not_to_be_checked()
+    later = _talk(visitor, f"{platform.url}/apps/{app_id}/")
+    assert f"{later} line 299" in platform.logs(app_id)
+    page.wait_for_timeout(3000)  # longer than one refresh: the absence of one can't be waited for
+    expect(log).not_to_contain_text(later)
     platform.api.delete(f"/apps/{app_id}")
 
 
