@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
 
+from tests.browser import PATIENCE, OpenTab, launch, tabs
 from tests.platform import Platform
 from tests.platform import platform as running_platform
 
@@ -15,3 +17,24 @@ def platform() -> Iterator[Platform]:
     """The shared platform. Tests leave it as they found it: their own apps deleted, nothing killed."""
     with running_platform() as shared:
         yield shared
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real Chromium.
+
+    Not for the whole session: Playwright's sync API keeps an event loop in this thread as long as it is
+    open, and other files' tests run their own. One more start costs a second.
+    """
+    expect.set_options(timeout=PATIENCE)
+    with sync_playwright() as playwright:
+        started = launch(playwright)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[OpenTab]:
+    """Opens tabs; see tests.browser.tabs."""
+    with tabs(browser) as opener:
+        yield opener
