@@ -65,6 +65,11 @@ class Ports:
         with self._lock:
             self._leases.pop(holder, None)
 
+    def exhausted(self) -> bool:
+        """Whether a lease would be refused now."""
+        with self._lock:
+            return not any(is_free(port) for port in self._candidates(None))
+
     def _candidates(self, preferred: int | None) -> Iterator[int]:
         taken = set(self._leases.values())
         if preferred in self._pool and preferred is not None and preferred not in taken:

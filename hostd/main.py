@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import uvicorn
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from hostd import __version__, problems
@@ -36,6 +37,8 @@ from hostd.supervisor import Changes, Supervisor
 from hostd.templating import Templates
 
 log = logging.getLogger("hostd")
+CALLS_AT_ONCE = 200
+"""API calls that may block at once; a stop waits for its process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ def create_app(house: House) -> FastAPI:
 def _lifespan(house: House) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        current_default_thread_limiter().total_tokens = CALLS_AT_ONCE
         changes = Changes(house.layout.events_socket)
         await asyncio.to_thread(house.lifecycle.recover)
         threads = [

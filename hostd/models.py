@@ -55,9 +55,9 @@ class App:
     """One app: what was asked, and what was last known. The content of its ``meta.json``.
 
     ``release`` is the release that serves or last served (None before the first), ``target`` the
-    newest one asked for: they differ while a deploy is on its way. ``pid`` belongs to
-    ``release``, and so does ``port``, which a stopped app gets again if it is free. ``restart`` marks a restart that was asked for and is not carried out yet. Times are
-    ISO 8601, UTC.
+    newest one asked for: they differ while a deploy is on its way. ``pid`` belongs to ``release``, and so
+    does ``port``, which a stopped app gets again if it is free. ``restart`` marks a restart that was asked
+    for and is not carried out yet. Times are ISO 8601, UTC.
     """
 
     app_id: str

@@ -87,6 +87,22 @@ def test_hostd_killed_in_an_install_goes_on(rough: Platform) -> None:
     rough.api.delete(f"/apps/{app_id}")
 
 
+def test_hostd_killed_in_an_update_goes_on(rough: Platform) -> None:
+    """kill -9 of hostd while a new release starts: the old one serves meanwhile, then the new one does."""
+    app_id = rough.running("renewed")
+    newer = b"import streamlit as st\nst.title('newer')\n"
+    rough.api.patch(f"/apps/{app_id}", files=released(newer))
+    until(lambda: f"{app_id}.r2" in rough.supervisorctl("status"), 30, 0.01)
+    kill(rough.pid("hostd"))
+    until(rough.answers, 20)
+    until(lambda: rough.serves(app_id), 2)
+    until(lambda: f"{app_id}.r1 " not in rough.supervisorctl("status"), 60)
+    rough.wait(app_id, "running")
+    assert rough.serves(app_id)
+    assert (rough.data / "apps" / app_id / "app.py").read_bytes() == newer
+    rough.api.delete(f"/apps/{app_id}")
+
+
 def test_killed_supervisord_leaves_no_orphan(rough: Platform) -> None:
     """kill -9 of supervisord: nothing survives it; the next start brings back what ran, and only that."""
     runs, rests = rough.running("runs"), rough.running("rests")
@@ -192,6 +208,10 @@ def test_strangers_port_is_passed_over_and_an_exhausted_pool_says_so() -> None:
             assert answer.headers["retry-after"]
             assert len(platform.api.get("/apps").json()) == 2
             assert len(list((platform.data / "apps").iterdir())) == 2
+            updated = platform.api.get("/apps").json()[0]["app_id"]
+            platform.api.patch(f"/apps/{updated}", files=released(b"import streamlit\n"))
+            platform.wait(updated, "running")
+            assert platform.app(updated)["error"] is None
         finally:
             platform.close()
 

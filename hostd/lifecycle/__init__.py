@@ -12,12 +12,13 @@ import shutil
 import threading
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from hostd import bundles
 from hostd.errors import AppFailed, HostdError, Interrupted, SupervisorUnavailable, UnknownApp
 from hostd.layout import AppLayout, Layout, program_name
-from hostd.lifecycle.adoption import adopt_all
+from hostd.lifecycle import recovery
 from hostd.lifecycle.deploy import Deployer
 from hostd.lifecycle.observe import Observer
 from hostd.lifecycle.registry import Registry
@@ -94,13 +95,20 @@ class Lifecycle:
                 return changes
             number = max([app.target, *bundles.numbers(app_layout)]) + 1
             release = bundles.lay_down(app_layout, number, upload, app_layout.release(app.target))
+            laid.append(release.root)
             digests = bundles.digests(release)
             if all(getattr(app, key) == value for key, value in digests.items()):
-                shutil.rmtree(release.root, ignore_errors=True)
+                shutil.rmtree(release.root)
                 return changes
             return changes | digests | _asked_to_run(Status.CREATED) | {"target": number}
 
-        changed = self.registry.ask(app_id, decide)
+        laid: list[Path] = []
+        try:
+            changed = self.registry.ask(app_id, decide)
+        except BaseException:
+            for folder in laid:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
         if changed is not current:
             self.workers.wake(app_id)
         return changed
@@ -146,20 +154,10 @@ class Lifecycle:
         return {"total": by_status.total(), **{status.value: by_status[status] for status in Status}}
 
     def recover(self) -> None:
-        """At start: sweep what is half made, take in what is on disk, compare it with what runs, mend."""
-        self._sweep()
-        for app_id in adopt_all(self.layout, self.store):
-            log.info("app %s is adopted from streamlit_host", app_id)
-        self.registry.load()
-        for app_id in self.registry.ids():
-            app = self.registry.peek(app_id)
-            if app is not None and app.port is not None and app.wish is Wish.RUNNING:
-                self.deployer.launcher.ports.hold(program_name(app_id, app.release or app.target), app.port)
+        """At start: take in what is on disk, compare it with what runs, mend."""
+        recovery.take_in(self.layout, self.store, self.registry)
         states = self.deployer.supervisor.states()
-        for app in self.registry.all():
-            state = states.get(program_name(app.app_id, app.release or app.target))
-            if app.status is Status.RUNNING and state is not None and state.pid == app.pid and state.alive:
-                self.registry.serve(app.app_id, app.port)
+        recovery.reopen(self.registry, self.deployer.launcher.ports, states)
         self.observer.look(states)
 
     def watch(self, changes: Changes, interval: float = 5.0) -> None:
@@ -233,11 +231,6 @@ class Lifecycle:
         finally:
             shutil.rmtree(temporary.root, ignore_errors=True)
         return app
-
-    def _sweep(self) -> None:
-        for entry in self.layout.apps.iterdir():
-            if entry.name.startswith((".new-", ".deleted-")):
-                shutil.rmtree(entry, ignore_errors=True)
 
 
 def _asked_to_run(status: Status) -> dict[str, Any]:

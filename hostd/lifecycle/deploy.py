@@ -52,14 +52,14 @@ class Deployer:
     def deploy(self, ticket: Ticket, app: App) -> bool:
         """Bring the target release up, beside the one that serves if there is one, and switch to it."""
         self.installer.install(ticket, app, app.target)
-        moving = self._keeps_files(app)
-        if moving:
-            self._hand_over_files(ticket, app)
+        replacing = app.release is not None and (self._keeps_files(app) or self.launcher.ports.exhausted())
+        if replacing:
+            self._make_way(ticket, app)
         try:
             port = self.launcher.start(ticket, app, app.target)
         except BaseException:
             self.launcher.drop(app.app_id, app.target)
-            if moving:
+            if replacing:
                 self._move_files(app, back=True)
             raise
         self._switch(ticket, app, port)
@@ -166,18 +166,15 @@ class Deployer:
     def _keeps_files(self, app: App) -> bool:
         return app.release is not None and bool(bundles.written_beside(self._release(app, app.release)))
 
-    def _hand_over_files(self, ticket: Ticket, app: App) -> None:
-        """The app wrote beside its code: the old release stops, and the new one starts with those files."""
+    def _make_way(self, ticket: Ticket, app: App) -> None:
+        """Stop the old release before the new one starts: for its port, or for the files it wrote."""
         assert app.release is not None  # noqa: S101 - for the type checker
         name = program_name(app.app_id, app.release)
-        say(
-            self.layout.app(app.app_id).log,
-            "stop: files that the app wrote beside its code move to the new release",
-        )
+        say(self.layout.app(app.app_id).log, "stop: the old release makes way, with the files it wrote")
         state = self.supervisor.state(name)
         self.registry.serve(app.app_id, None)
         self.registry.note(ticket, app.app_id, pid=None, restart=state is not None and state.alive)
-        self.supervisor.stop(name)
+        self.launcher.stop(name)
         self._move_files(app)
 
     def _move_files(self, app: App, *, back: bool = False) -> None:

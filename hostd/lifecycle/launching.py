@@ -92,6 +92,11 @@ class Launcher:
         store.write_json(self.layout.spec(name), launch_spec(self.settings, app, app_layout, number, port))
         program = programs.app_program(self.layout, name, app_layout.log)
         self.supervisor.put(name, self.layout.section(name), programs.render(self.templates, program))
+        state = self.supervisor.state(name)
+        if state is not None and not state.halted:
+            self.supervisor.stop(
+                name
+            )  # what a killed hostd had started has the spec of before, with its port
         self.supervisor.start(name)
 
     def _lease(self, name: str, preferred: int | None) -> int:
