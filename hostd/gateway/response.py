@@ -18,6 +18,7 @@ _FRAMING = ("transfer-encoding", "trailer")
 _INNER = re.compile(
     rb"https?://(?:127\.0\.0\.1|localhost|0\.0\.0\.0|\[::1?\]):(\d+)(?=[/?#]|$)", re.IGNORECASE
 )
+_KEPT_TOKENS = {b"", b"close", b"keep-alive", b"upgrade", b"content-length", b"transfer-encoding"}
 _UNTOUCHED = {b"content-length", b"transfer-encoding"}
 
 
@@ -227,13 +228,14 @@ def _changed(raw: bytes, known: Known, unchunk: bool, port: int) -> bytes:
     raw = (_DROPPED_UNCHUNKED if unchunk else _DROPPED).sub(b"", raw)
     if b"location" in known:
         raw = _LOCATION.sub(lambda line: b"\r\n%b: %b" % (line[1], public_location(line[2], port)), raw)
-    tokens = {token.strip().lower() for token in known.get(b"connection", b"").split(b",")} - _KEPT_TOKENS
-    if tokens:
-        raw = _lines(*(token.decode("latin-1") for token in tokens)).sub(b"", raw)
-    return raw
+    connection = known.get(b"connection", b"").lower()
+    return raw if connection in _KEPT_TOKENS else _without(raw, connection)
 
 
-_KEPT_TOKENS = {b"", b"close", b"keep-alive", b"upgrade", b"content-length", b"transfer-encoding"}
+def _without(raw: bytes, connection: bytes) -> bytes:
+    """``raw`` without the fields that its Connection field makes hop-by-hop."""
+    tokens = {token.strip() for token in connection.split(b",")} - _KEPT_TOKENS
+    return _lines(*(token.decode("latin-1") for token in tokens)).sub(b"", raw) if tokens else raw
 
 
 def public_location(value: bytes, port: int) -> bytes:

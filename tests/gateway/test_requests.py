@@ -117,6 +117,22 @@ def test_the_answers_head_passes_byte_for_byte(gateway: StartGateway, backend: S
         assert visitor.until(b"\r\n\r\n404") == head + b"404"
 
 
+def test_the_apps_hop_by_hop_fields_stay_behind(gateway: StartGateway, backend: StartBackend) -> None:
+    """Connection, Keep-Alive and what Connection names are between app and gateway only."""
+    fields = (b"Connection: keep-alive, X-Hop", b"Keep-Alive: timeout=5", b"x-hop: 1", b"X-Hopper: 2")
+
+    def script(wire: Wire) -> None:
+        wire.head()
+        wire.send(plain(b"x", *fields))
+        wire.ended()
+
+    app = backend(script)
+    door = gateway({"x": up(app.port)})
+    with visit(door.port) as visitor:
+        visitor.send(get("/apps/x/"))
+        assert visitor.head() == b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nX-Hopper: 2\r\n\r\n"
+
+
 FORGED = (
     *(
         "X-Forwarded-For: 6.6.6.6",

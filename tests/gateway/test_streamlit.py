@@ -40,6 +40,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A gateway with a Streamlit behind it, under a public prefix."""
     folder = tmp_path_factory.mktemp("app")
     (folder / "app.py").write_text(SCRIPT)
+    (folder / "uvloop.py").write_text("raise ModuleNotFoundError")  # apps' own venvs have none
     port = closed_port()
     with subprocess.Popen(
         [sys.executable, "-m", "streamlit", "run", "app.py"],
@@ -173,4 +174,4 @@ def test_small_answers_are_not_held_back(door: Running) -> None:
         connection.getresponse().read()
         times.append(time.perf_counter() - start)
     connection.close()
-    assert median(times) < 0.03
+    assert median(times) < 0.03  # 0.4 ms on a quiet machine; 44 without TCP_QUICKACK
