@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.platform import Platform
+from tests.platform import platform as own_platform
+
 ARTIFACTS = Path(__file__).resolve().parents[1] / "artifacts"
 QUIET = (
     "--no-sandbox",
@@ -18,8 +21,17 @@ QUIET = (
     "--disable-sync",
     "--no-first-run",
 )
+TOKEN = "a-token-for-these-tests"
 PATIENCE = 60_000
 """Milliseconds: the machine may be busy with other tests."""
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[Platform]:
+    """A platform of its own: empty, and protected by a token."""
+    with own_platform(STREAMLIT_HOST_ADMIN_TOKEN=TOKEN) as started:
+        started.wait_for_console()
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -11,22 +11,13 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from console.texts import Say
+from tests.console.conftest import TOKEN
 from tests.platform import Platform, until
-from tests.platform import platform as own_platform
 
 Visitor = Callable[..., Page]
 Snap = Callable[[Page, str], None]
 
 CODE = 'import streamlit as st\n\nst.title("First")\nif st.button("Press"):\n    st.write("pressed")\n'
-TOKEN = "a-token-for-this-test"
-
-
-@pytest.fixture(scope="module")
-def guarded() -> Iterator[Platform]:
-    """A platform of its own: empty, and protected by a token."""
-    with own_platform(STREAMLIT_HOST_ADMIN_TOKEN=TOKEN) as started:
-        started.wait_for_console()
-        yield started
 
 
 def _create(page: Page, say: Say, name: str, files: Path | None) -> None:
