@@ -30,6 +30,10 @@ PATIENCE = 30_000
 WRONG_BASE = re.compile(r"/[^/]+/_stcore/(health|host-config)$")
 """What Streamlit's front end asks on a deep link to learn how deep it is; 404 is the right answer."""
 
+TAKEN_BACK = ("net::ERR_ABORTED", "net::ERR_NETWORK_CHANGED")
+"""Requests that the page itself ended or that became downloads; those during which a network interface of
+this machine came or went (a container's, say), which Chromium asks again."""
+
 
 class NoBrowserError(Exception):
     """There is no Chromium, and none could be installed."""
@@ -72,7 +76,7 @@ class Visit:
             self.problems.append(f"{status} {url}")
 
     def _failed(self, url: str, why: str) -> None:
-        if why != "net::ERR_ABORTED":  # the page itself took the request back, or it became a download
+        if why not in TAKEN_BACK:
             self.problems.append(f"{why} {url}")
 
     def upload(self, name: str, content: bytes) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,16 +89,17 @@ class Outer:
     @contextmanager
     def _own(self) -> Iterator[None]:
         loop = asyncio.new_event_loop()
-        with closing(loop):
-            server = loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", self.port))
-            thread = threading.Thread(target=loop.run_forever)
-            thread.start()
-            try:
-                yield
-            finally:
-                asyncio.run_coroutine_threadsafe(_close(server), loop).result(20)
-                loop.call_soon_threadsafe(loop.stop)
-                thread.join(20)
+        thread = threading.Thread(target=loop.run_forever)
+        thread.start()
+        try:
+            starting = asyncio.start_server(self._serve, "127.0.0.1", self.port)
+            server = asyncio.run_coroutine_threadsafe(starting, loop).result(20)
+            yield
+            asyncio.run_coroutine_threadsafe(_close(server), loop).result(20)
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(20)
+            loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One request per connection, so that only one head has to be looked at."""
