@@ -148,7 +148,7 @@ def _copy_checkout(folder: Path) -> None:
 def _write_env(folder: Path, port: int) -> None:
     """env.example with another port; and where packages come from, as this machine is set up."""
     lines = [
-        (folder / "env.example").read_text(encoding="utf-8") if (folder / "env.example").exists() else "",
+        (folder / "env.example").read_text(encoding="utf-8"),
         f"HOST_PORT={port}",
         f"STREAMLIT_HOST_PUBLIC_BASE=http://127.0.0.1:{port}",
         *(f"{name}={value}" for name, value in os.environ.items() if PASSED_ON.fullmatch(name)),
@@ -191,6 +191,27 @@ def test_nothing_of_ours_runs_as_root(deployment: Deployment, app_id: str) -> No
     root = [row for row in rows if row.split()[0] != str(HOSTD_UID)]
     assert len(rows) > 4
     assert len(root) == 1 and "docker-init" in root[0], rows
+
+
+def test_operators_reach_supervisorctl(deployment: Deployment, app_id: str) -> None:
+    """``docker compose exec hostd supervisorctl`` shows the app's program as running."""
+    ctl = ("supervisorctl", "-c", "/data/supervisor/supervisord.conf", "status")
+    running = re.compile(rf"^{app_id}\S* +RUNNING", re.MULTILINE)
+    until(lambda: running.search(deployment.compose("exec", "-T", "hostd", *ctl)), 30, 0.5, "RUNNING")
+
+
+def test_the_image_runs_without_root(deployment: Deployment) -> None:
+    """``docker run --user`` without compose, init or any capability starts, and stops with exit code 0."""
+    image = deployment.inspect(".Image")
+    limits = ("--user", f"{HOSTD_UID}:{HOSTD_UID}", "--cap-drop", "ALL")
+    run = deployment.engine.docker
+    container = run("run", "--detach", *limits, image)
+    try:
+        until(lambda: "console: " in run("logs", container), 60, 0.2, "the start-up log")
+        run("stop", container)
+        assert run("inspect", "--format", "{{.State.ExitCode}}", container) == "0"
+    finally:
+        run("rm", "--force", "--volumes", container)
 
 
 def test_the_health_check_agrees(deployment: Deployment) -> None:
