@@ -9,10 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hostd.gateway.options import GatewayOptions
-from hostd.gateway.upstream import Upstream
+from hostd.gateway.upstream import Upstream, ask_quick_ack
 
 if TYPE_CHECKING:
     from hostd.gateway.exchange import Exchange
+
+_ACK_DELAY = 0.001
+"""Seconds: an ACK of its own for each small message would cost a third of the message."""
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +31,8 @@ class Pool:
         self._connecting: set[asyncio.Task[None]] = set()
         self._now = 0.0  # as of the last sweep: times here are right to a second, and cost nothing
         self._sweeper: asyncio.TimerHandle | None = None
+        self._unacked: set[asyncio.Transport] = set()
+        self._acking = False
 
     @property
     def open(self) -> int:
@@ -101,6 +106,24 @@ class Pool:
         if not self._open[port]:
             del self._open[port]
             self._idle.pop(port, None)
+
+    def ack_soon(self, transport: asyncio.Transport) -> None:
+        """Acknowledge in a moment what came on an app's WebSocket: see ``ask_quick_ack``."""
+        if not self._acking:
+            self._acking = True
+            asyncio.get_running_loop().call_later(_ACK_DELAY, self._ack)
+        self._unacked.add(transport)
+
+    def acked(self, transport: asyncio.Transport) -> None:
+        """Something was sent to the app, and took the ACK along."""
+        self._unacked.discard(transport)
+
+    def _ack(self) -> None:
+        self._acking = False
+        unacked, self._unacked = self._unacked, set()
+        for transport in unacked:
+            if not transport.is_closing():
+                ask_quick_ack(transport)
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._sweeper is None:

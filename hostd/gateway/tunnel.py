@@ -7,7 +7,7 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hostd.gateway.upstream import Upstream, ask_quick_ack
+from hostd.gateway.upstream import Upstream
 
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
@@ -29,10 +29,6 @@ class _End(asyncio.Protocol):
         self.ended = False
         self._half_close_timeout = half_close_timeout
         self._timer: asyncio.TimerHandle | None = None
-
-    def data_received(self, data: bytes) -> None:
-        """Pass it on."""
-        self.peer.write(data)
 
     def pause_writing(self) -> None:
         """This side reads slower than the other sends."""
@@ -72,18 +68,25 @@ class _End(asyncio.Protocol):
 class VisitorEnd(_End):
     """The visitor's socket; in uvicorn's eyes a connection like any other."""
 
-    __slots__ = ("_state",)
+    __slots__ = ("_pool", "_state")
 
     def __init__(
         self,
         transport: asyncio.Transport,
         peer: asyncio.Transport,
         half_close_timeout: float,
+        pool: Pool,
         state: ServerState,
     ) -> None:
         super().__init__(transport, peer, half_close_timeout)
+        self._pool = pool
         self._state = state
         state.connections.add(self)  # type: ignore[arg-type]  # uvicorn needs only shutdown() of it
+
+    def data_received(self, data: bytes) -> None:
+        """Pass it on; the app gets the ACK for what it sent with it."""
+        self.peer.write(data)
+        self._pool.acked(self.peer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The visitor is gone."""
@@ -114,9 +117,9 @@ class AppEnd(_End):
         self._port = port
 
     def data_received(self, data: bytes) -> None:
-        """Pass it on, and let the app send the next message at once."""
+        """Pass it on, and soon let the app send the next message."""
         self.peer.write(data)
-        ask_quick_ack(self.transport)
+        self._pool.ack_soon(self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The app's side is gone."""
@@ -128,7 +131,7 @@ def splice(client: Visitor, upstream: Upstream, *, to_visitor: bytes, to_app: by
     """Make one tunnel of the two connections, and send each what was kept for it."""
     visitor, app = client.transport, upstream.transport
     limit = client.gateway.options.half_close_timeout
-    visitor_end = VisitorEnd(visitor, app, limit, client.server_state)
+    visitor_end = VisitorEnd(visitor, app, limit, upstream.pool, client.server_state)
     app_end = AppEnd(app, visitor, limit, upstream.pool, upstream.port)
     clogged = client.flow.write_paused
     client.let_go()
