@@ -57,7 +57,9 @@ def visitor(browser: Browser) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(viewport={"width": 1280, "height": 860}, **settings)  # type: ignore[arg-type]
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
-        return context.new_page()
+        page = context.new_page()
+        page.on("requestfailed", lambda failed: print(f"{failed.url}: {failed.failure}"))  # noqa: T201 (pytest shows it)
+        return page
 
     yield make
     for context in contexts:
