@@ -18,8 +18,9 @@ from hostd.gateway.options import GatewayOptions
 from hostd.gateway.pages import Answer, problem, redirect
 from hostd.gateway.paths import Kind, Place, locate
 from hostd.gateway.refusal import Refused
+from hostd.gateway.shared import Gateway
 from hostd.gateway.turns import Reply, Turn
-from hostd.gateway.visitor import Gateway, Visitor
+from hostd.gateway.visitor import Visitor
 from hostd.models import RoutingTable
 from hostd.templating import Templates
 

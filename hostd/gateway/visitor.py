@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from uvicorn._types import ASGI3Application
@@ -19,32 +18,14 @@ from uvicorn.server import ServerState
 
 from hostd.gateway.exchange import Exchange
 from hostd.gateway.head import Forwarding, Head
-from hostd.gateway.options import GatewayOptions, TrustedProxies
-from hostd.gateway.pages import Answer, Pages, Trouble
-from hostd.gateway.pool import Pool
+from hostd.gateway.pages import Answer, Trouble
+from hostd.gateway.shared import Gateway
 from hostd.gateway.turns import Turn
-from hostd.models import RoutingTable
-from hostd.templating import Templates
 
 _LINGER = 30.0
 """Seconds in which a visitor who is still sending may read an early answer (as nginx's lingering_time)."""
 
 _RESET = struct.pack("ii", 1, 0)
-
-
-class Gateway:
-    """What all connections of one server share."""
-
-    def __init__(
-        self, lookup: Callable[[], RoutingTable], options: GatewayOptions, templates: Templates
-    ) -> None:
-        """Raises ValueError when a trusted proxy is no address or network."""
-        self.lookup = lookup
-        self.options = options
-        self.prefix = options.prefix.encode("ascii")
-        self.pages = Pages(templates)
-        self.pool = Pool(options)
-        self.trusted = TrustedProxies(options.trusted_proxies)
 
 
 class Visitor(HttpToolsProtocol):
