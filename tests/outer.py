@@ -110,8 +110,14 @@ class Outer:
             else:
                 inner, out = await asyncio.open_connection("127.0.0.1", self.inner)
                 out.write(head)
-                await asyncio.gather(_pipe(reader, out), _pipe(inner, writer))
-        writer.close()
+                pipes = [asyncio.ensure_future(_pipe(*ends)) for ends in ((reader, out), (inner, writer))]
+                try:
+                    await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for pipe in pipes:
+                        pipe.cancel()
+                    await asyncio.gather(*pipes, _end(out), return_exceptions=True)
+        await _end(writer)
 
     def _rewrite(self, head: bytes) -> bytes | None:
         """The head for hostd; None when the path is outside of the prefix."""
@@ -138,7 +144,12 @@ async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
-        writer.write_eof()
+
+
+async def _end(writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        writer.close()
+        await writer.wait_closed()
 
 
 async def _close(server: asyncio.Server) -> None:
