@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, UploadFile
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from fastapi.security import HTTPBearer
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 
 from hostd import __version__, bundles, runlog
 from hostd.errors import Invalid, SupervisorUnavailable, UnsupportedMedia
@@ -19,6 +19,8 @@ from hostd.settings import Settings
 from hostd.templating import Templates
 
 __all__ = ["Api", "Problem"]
+_A_FILE = WithJsonSchema({"type": "string", "contentMediaType": "application/octet-stream"})
+"""How a file that may be left out is described: pydantic would say 'or null', which no form can send."""
 Id = Annotated[str, Path(description="The app's id", examples=["demo-3f9a2c"], max_length=200)]
 
 
@@ -139,7 +141,7 @@ class Api:
         response: Response,
         name: Annotated[str, Form(description="1 to 100 characters")],
         app: Annotated[UploadFile, File(description="app.py")],
-        requirements: Annotated[UploadFile | None, File(description="requirements.txt")] = None,
+        requirements: Annotated[UploadFile | None, _A_FILE, File(description="requirements.txt")] = None,
         app_id: Annotated[str | None, Form(description="A slug of your own; else one is made")] = None,
     ) -> AppOut:
         """Make an app of its files. Answers at once; the install goes on behind."""
@@ -156,8 +158,10 @@ class Api:
         self,
         app_id: Id,
         name: Annotated[str | None, Form(description="A new name")] = None,
-        app: Annotated[UploadFile | None, File(description="A new app.py")] = None,
-        requirements: Annotated[UploadFile | None, File(description="A new requirements.txt")] = None,
+        app: Annotated[UploadFile | None, _A_FILE, File(description="A new app.py")] = None,
+        requirements: Annotated[
+            UploadFile | None, _A_FILE, File(description="A new requirements.txt")
+        ] = None,
     ) -> AppOut:
         """Rename, or replace either file; a changed file is deployed beside what runs."""
         if name is None and app is None and requirements is None:

@@ -601,6 +601,9 @@ def test_openapi(platform: Platform) -> None:
         place = document
         for part in reference.removeprefix("#/").split("/"):
             place = place[part]
+    for form, field in (("create_app", "app"), ("create_app", "requirements"), ("update_app", "app")):
+        described = document["components"]["schemas"][f"Body_{form}"]["properties"][field]
+        assert described["type"] == "string", "a file; a form can't send null"
     for call in calls:
         assert "application/problem+json" in call["responses"]["422"]["content"]
 

@@ -1,0 +1,102 @@
+"""schemathesis against our own OpenAPI document, on a platform where every install ends at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+from schemathesis import Case, GenerationMode
+from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
+from schemathesis.specs.openapi.schemas import OpenApiSchema
+
+from .platform import Platform, until
+
+OPERATIONS = [
+    "list_apps", "create_app", "get_app", "update_app", "delete_app", "start_app", "stop_app", "restart_app",
+    "get_logs", "get_file", "get_health",
+]  # fmt: skip
+"""All but the stream, which ends only when the client leaves; tests/test_api.py reads it."""
+NOT_IN_THE_SCHEMA = [
+    # that a file is Python, and a line a requirement, no schema says
+    positive_data_acceptance,
+    # nor that this platform has no token; tests/test_guard.py asks one that has
+    ignored_auth,
+]
+KNOWN = "known-app"
+FORM: Any = {"name": "made", "app": b"import streamlit\n"}
+
+
+@pytest.fixture(scope="module")
+def offline() -> Iterator[Platform]:
+    """A platform whose installs fail within a moment: uv may ask nobody and has nothing in store."""
+    made = Platform(UV_OFFLINE="1", UV_NO_INDEX="1")
+    made.settings["UV_CACHE_DIR"] = str(made.data / "empty-cache")
+    made.start()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def schema(offline: Platform) -> OpenApiSchema:
+    """The document as the platform itself gives it."""
+    config = schemathesis.Config.from_dict({"generation": {"with-security-parameters": False}})
+    return schemathesis.openapi.from_url(f"{offline.url}/api/openapi.json", config=config)
+
+
+def cases(schema: OpenApiSchema, operation: str) -> st.SearchStrategy[Case[Any]]:
+    """Requests for one call: as the document has them, and as it does not."""
+    found = schema.find_operation_by_id(operation)
+    return st.one_of(
+        found.as_strategy(generation_mode=GenerationMode.POSITIVE),
+        found.as_strategy(generation_mode=GenerationMode.NEGATIVE),
+    )
+
+
+def aim(case: Case[Any], platform: Platform) -> None:
+    """Let the call reach an app that there is, and a create one that is made."""
+    if "app_id" in case.path_parameters:
+        if platform.api.get(f"/apps/{KNOWN}").status_code == 404:
+            platform.create(app_id=KNOWN)
+        case.path_parameters["app_id"] = KNOWN
+    if "multipart/form-data" in case.operation.get_request_payload_content_types():
+        case.media_type = "multipart/form-data"
+        case.body = FORM
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_call(offline: Platform, schema: OpenApiSchema, operation: str) -> None:
+    """No request ends in a 5xx, and every answer is one that the document names, in the shape it gives."""
+
+    @limits(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=cases(schema, operation), aimed=st.booleans())
+    def ask(case: Case[Any], aimed: bool) -> None:
+        if aimed:
+            aim(case, offline)
+        answer = case.call(timeout=40)
+        if answer.status_code == 201:
+            offline.api.delete(f"/apps/{answer.json()['app_id']}")
+        mended = [negative_data_rejection] if aimed else []
+        case.validate_response(answer, excluded_checks=[*NOT_IN_THE_SCHEMA, *mended])
+        seen.add(answer.status_code)
+
+    seen: set[int] = set()
+    ask()
+    good = {"create_app": 201}.get(operation, 200)
+    assert good in seen, f"no request of {operation} got through: {seen}"
+
+
+def test_nothing_is_left(offline: Platform) -> None:
+    """After all of that the platform is well, and its apps go when they are told to."""
+    for app in offline.api.get("/apps").json():
+        assert offline.api.delete(f"/apps/{app['app_id']}").status_code == 200
+    assert offline.api.get("/health").json()["status"] == "ok"
+    assert offline.api.get("/apps").json() == []
+    until(lambda: not list((offline.data / "supervisor" / "apps").glob("*.conf")), 20, what="no section left")
+    assert "stumbled" not in (offline.data / "logs" / "hostd.log").read_text()
