@@ -25,6 +25,7 @@ SOCKET_PATH_LIMIT = 100
 
 def enter(settings: Settings) -> NoReturn:
     """Check, prepare, and become supervisord. Raises SettingsError with one line when it can't be."""
+    os.umask(0o077)  # everything that supervisord and its children make is for this user only
     layout = Layout(settings.data)
     prepare(layout)
     lock = take_lock(layout)

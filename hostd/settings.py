@@ -177,7 +177,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     port = values.get("port", 8080)
     settings = Settings(
         **{"data": _data_dir("data"), "public_base": f"http://127.0.0.1:{port}", **values},
-        own_environment={name: env[name] for name in known if env.get(name)},
+        own_environment={name: value for name, value in env.items() if name.startswith(PREFIX) and value},
         build_environment=_select(env, _BUILD_PATTERN),
         app_environment=_select(env, _APP_PATTERN),
         notices=notices,
@@ -218,7 +218,7 @@ def _warnings(settings: Settings) -> tuple[str, ...]:
         where = f"reachable as {settings.public_base}"
     if settings.admin_token or not where:
         return ()
-    return (f"warning: {where} without {PREFIX}ADMIN_TOKEN: anybody may change all",)
+    return (f"warning: {where} without {PREFIX}ADMIN_TOKEN: whoever reaches this port may change everything",)
 
 
 def _check_whole(settings: Settings) -> None:

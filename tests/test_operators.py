@@ -75,6 +75,12 @@ def test_tail_shows_the_log(platform: Platform, app_id: str) -> None:
     assert "[hostd] start: release 1" in platform.supervisorctl("tail", "-20000", f"{app_id}.r1")
 
 
+def test_the_data_folder_is_private(platform: Platform, app_id: str) -> None:
+    """Nothing in the data folder is open to other users, the apps' installed packages aside."""
+    outside = (p for p in platform.data.rglob("*") if "venv" not in p.parts and not p.is_symlink())
+    assert not [p for p in outside if p.lstat().st_mode & 0o077]
+
+
 def test_installs_are_programs(platform: Platform) -> None:
     """An install is listed as build.<app_id> while it runs, and gone some time after."""
     app_id = platform.create("listed", requirements=b"streamlit\ntabulate\n")

@@ -170,7 +170,7 @@ class Deployer:
         """Stop the old release before the new one starts: for its port, or for the files it wrote."""
         assert app.release is not None  # noqa: S101 - for the type checker
         name = program_name(app.app_id, app.release)
-        say(self.layout.app(app.app_id).log, "stop: the old release makes way, with the files it wrote")
+        say(self.layout.app(app.app_id).log, "stop: the old release makes way for the new one")
         state = self.supervisor.state(name)
         self.registry.serve(app.app_id, None)
         self.registry.note(ticket, app.app_id, pid=None, restart=state is not None and state.alive)

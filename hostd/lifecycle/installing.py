@@ -12,7 +12,7 @@ from hostd.layout import Layout, ReleaseLayout, build_name
 from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.workers import Slots
 from hostd.models import App, Status
-from hostd.runlog import say, tail
+from hostd.runlog import now, say, tail
 from hostd.settings import Settings
 from hostd.supervisor import ProcessState, Supervisor
 from hostd.templating import Templates
@@ -108,7 +108,9 @@ class Installer:
             if other != number and record.get("dependency_key") == key and owner is not None:
                 release.venv.unlink(missing_ok=True)
                 release.venv.symlink_to(Path("..", str(owner), "venv"))
-                store.write_json(release.record, {**record, "release": number, "venv_of": owner})
+                store.write_json(
+                    release.record, {**record, "release": number, "created_at": now(), "venv_of": owner}
+                )
                 return True
         return False
 
