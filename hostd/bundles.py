@@ -12,7 +12,6 @@ import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from typing import TypedDict
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -205,11 +204,8 @@ def numbers(app: AppLayout) -> list[int]:
 
 def point_at(app: AppLayout, release: ReleaseLayout) -> None:
     """Make ``app.py``, ``requirements.txt`` and ``venv`` in the app's folder links to the release's."""
-    for link, target in (
-        (APP, release.bundle / APP),
-        (REQUIREMENTS, release.bundle / REQUIREMENTS),
-        ("venv", release.venv),
-    ):
+    for link in (APP, REQUIREMENTS, "venv"):
+        target = release.venv if link == "venv" else release.bundle / link
         temporary = app.root / f".{link}.link"
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(os.path.relpath(target, app.root))

@@ -10,9 +10,8 @@ import logging
 import secrets
 import shutil
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from hostd import bundles
@@ -44,6 +43,7 @@ class Lifecycle:
     workers: Workers = field(init=False)
     observer: Observer = field(init=False)
     _closing: threading.Event = field(default_factory=threading.Event)
+    _updating: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
     def __post_init__(self) -> None:
         self.workers = Workers(self.converge)
@@ -86,32 +86,28 @@ class Lifecycle:
         """Rename, or lay down a new release and ask for it. Raises Invalid, UnknownApp, DiskFull."""
         name = bundles.check_name(name) if name is not None else None
         upload = bundles.check(upload)
-        current = self.registry.get(app_id)
-        app_layout = self.layout.app(app_id)
-
-        def decide(app: App) -> dict[str, Any]:
-            changes: dict[str, Any] = {} if name in (None, app.name) else {"name": name}
+        with self._updating[app_id]:
+            current = self.registry.get(app_id)
+            changes: dict[str, Any] = {} if name in (None, current.name) else {"name": name}
             if upload.empty:
-                return changes
-            number = max([app.target, *bundles.numbers(app_layout)]) + 1
-            release = bundles.lay_down(app_layout, number, upload, app_layout.release(app.target))
-            laid.append(release.root)
-            digests = bundles.digests(release)
-            if all(getattr(app, key) == value for key, value in digests.items()):
-                shutil.rmtree(release.root)
-                return changes
-            return changes | digests | _asked_to_run(Status.CREATED) | {"target": number}
+                return self._ask(app_id, lambda _: changes)
+            return self._ask_for_release(current, upload, changes)
 
-        laid: list[Path] = []
+    def _ask_for_release(self, current: App, upload: bundles.Upload, changes: dict[str, Any]) -> App:
+        """Lay down the next release, outside the registry's lock, and ask for it if it is another."""
+        folder = self.layout.app(current.app_id)
+        number = max([current.target, *bundles.numbers(folder)]) + 1
+        release = bundles.lay_down(folder, number, upload, folder.release(current.target))
+        digests = bundles.digests(release)
+        same = all(getattr(current, key) == value for key, value in digests.items())
         try:
-            changed = self.registry.ask(app_id, decide)
-        except BaseException:
-            for folder in laid:
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
-        if changed is not current:
-            self.workers.wake(app_id)
-        return changed
+            if not same:
+                changes = changes | digests | _asked_to_run(Status.CREATED) | {"target": number}
+            return self._ask(current.app_id, lambda _: changes)
+        finally:
+            app = self.registry.peek(current.app_id)
+            if app is None or app.target < number:
+                shutil.rmtree(release.root, ignore_errors=True)
 
     def start(self, app_id: str) -> App:
         """Ask an app to run. Raises UnknownApp, NoFreePort."""
