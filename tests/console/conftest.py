@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser import ARTIFACTS
 from tests.platform import Platform
 from tests.platform import platform as own_platform
 
-ARTIFACTS = Path(__file__).resolve().parents[1] / "artifacts"
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 TOKEN = "a-token-for-these-tests"
 PATIENCE = 60_000
 """Milliseconds: the machine may be busy with other tests."""
@@ -32,19 +22,6 @@ def guarded() -> Iterator[Platform]:
     with own_platform(STREAMLIT_HOST_ADMIN_TOKEN=TOKEN) as started:
         started.wait_for_console()
         yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium of the system if there is one, else Playwright's own.
-
-    Not for the whole session: Playwright's sync API keeps an event loop running in this thread, and tests of
-    other folders want to run their own.
-    """
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(QUIET))
-        yield started
-        started.close()
 
 
 @pytest.fixture
