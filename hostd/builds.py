@@ -24,6 +24,7 @@ from typing import IO
 
 from uv import find_uv_bin
 
+from hostd import bytecode
 from hostd.errors import DiskFull
 from hostd.launch import die_with_parent
 from hostd.models import Failure, FailureKind
@@ -51,7 +52,7 @@ class Job:
     dependency_key: str
     timeout: int
     run_log: str
-    compile_lock: str
+    cache: str
 
 
 def dependency_key(requirements_sha256: str | None) -> str:
@@ -136,6 +137,7 @@ def run(job: Job) -> int:
             if code != 0:
                 shutil.rmtree(release / "venv", ignore_errors=True)
                 return code
+    bytecode.link_known(release / "venv" / "lib", bytecode.store_in(Path(job.cache)))
     _complete(job, release)
     _compile(job, release)
     return 0
@@ -212,12 +214,14 @@ def _compile(job: Job, release: Path) -> None:
     After the mark, so that nobody waits for it; with the platform's interpreter, which runs nothing foreign.
     """
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    with Path(job.compile_lock).open("a", encoding="utf-8") as lock:
+    packages = release / "venv" / "lib"
+    with Path(job.cache, "compile.lock").open("a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         subprocess.run(
-            [job.python, "-I", "-S", "-m", "compileall", "-q", "-q", str(release / "venv" / "lib")],
+            [job.python, "-I", "-S", "-m", "compileall", "-q", "-q", str(packages)],
             check=False, preexec_fn=die_with_parent,
         )  # fmt: skip
+        bytecode.keep(packages, bytecode.store_in(Path(job.cache)))
 
 
 def main(path: str) -> int:

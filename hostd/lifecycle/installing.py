@@ -45,6 +45,7 @@ class Installer:
             say(run_log, f"install: release {number} begins")
             self._build(ticket, app, number)
             say(run_log, f"install: release {number} is complete")
+            self.registry.note(ticket, app.app_id, status=Status.STARTING)  # before another takes the slot
 
     def forget(self, app_id: str) -> None:
         """End the app's install program, if there is one; what it half made has no mark."""
@@ -76,21 +77,24 @@ class Installer:
             dependency_key=_dependency_key(release),
             timeout=self.settings.install_timeout,
             run_log=str(self.layout.app(app.app_id).log),
-            compile_lock=str(self.layout.cache.parent / "compile.lock"),
+            cache=str(self.layout.cache.parent),
         )
 
     def _await(self, ticket: Ticket, app: App, release: ReleaseLayout) -> None:
         """Until the mark is there, the program ended without it, or something else is asked."""
         name = build_name(app.app_id)
-        while not builds.is_complete(release.record):
+        next_look = 0.0
+        while not release.record.is_file():
             if not ticket.valid():
                 self.forget(app.app_id)
                 ticket.check()
-            state = self.supervisor.state(name)
-            if state is None or state.halted:
-                self._judge(state, release)
-                return
-            time.sleep(0.03)
+            if time.monotonic() >= next_look:
+                state = self.supervisor.state(name)
+                if state is None or state.halted:
+                    self._judge(state, release)
+                    return
+                next_look = time.monotonic() + 0.2
+            time.sleep(0.005)
 
     def _judge(self, state: ProcessState | None, release: ReleaseLayout) -> None:
         if builds.is_complete(release.record):
