@@ -23,7 +23,7 @@ lock:
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hostd needs Python 3.11 or newer; try: make $(MAKECMDGOALS) PYTHON=python3.12")'
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "hostd: $(PYTHON) can't make a venv; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 
 .venv/run: .venv/bin/python requirements.txt
 	@echo "hostd: installing its dependencies (once)"
