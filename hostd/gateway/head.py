@@ -13,8 +13,11 @@ MAX_FIELDS = 128
 Field = tuple[bytes, bytes, bytes]
 """A header's name in lower case, and name and value as they came."""
 
-STRIPPED = (b"x-forwarded-", b"forwarded", b"x-real-ip")
-"""How header names begin that only a trusted proxy may send."""
+STRIPPED = (
+    *(b"x-forwarded-", b"forwarded", b"x-real-ip"),
+    *(b"remote-user", b"x-remote-user", b"x-auth-request-", b"x-streamlit-user"),
+)
+"""How header names begin that only a trusted proxy may send: where a request came from, and whose it is."""
 
 _HOP_BY_HOP = frozenset(
     (

@@ -141,11 +141,14 @@ FORGED = (
         "Forwarded: for=6.6.6.6",
     ),
     *("X-Forwarded-Prefix: /evil", "X-Real-IP: 6.6.6.6"),
+    *("Remote-User: evil", "x-remote-user: evil", "X-Streamlit-User: evil", "X-Auth-Request-Email: evil"),
+    *("X-Auth-Request-User: evil", "X-Forwarded-User: evil", "X-Forwarded-Email: evil"),
+    *("X-Forwarded-Groups: evil", "X-Forwarded-Preferred-Username: evil"),
 )
 
 
 def test_forged_forwarding_is_dropped(gateway: StartGateway, backend: StartBackend) -> None:
-    """Nobody but a trusted proxy can say that somebody else sent the request."""
+    """Nobody but a trusted proxy can say that somebody else, or from elsewhere, sent the request."""
     app = backend(echo)
     door = gateway({"x": up(app.port)}, GatewayOptions(trusted_proxies=("10.0.0.0/8",)))
     with visit(door.port) as visitor:
@@ -157,14 +160,17 @@ def test_forged_forwarding_is_dropped(gateway: StartGateway, backend: StartBacke
 
 
 def test_a_trusted_proxy_is_appended_to(gateway: StartGateway, backend: StartBackend) -> None:
-    """Behind a trusted proxy the app sees the visitor's address, scheme and host, and the proxy's."""
+    """Behind a trusted proxy the app sees the visitor's address, scheme, host and name, and the proxy's."""
     app = backend(echo)
     door = gateway({"x": up(app.port)}, GatewayOptions(trusted_proxies=("127.0.0.0/8",)))
     with visit(door.port) as visitor:
-        visitor.send(get("/apps/x/", "X-Forwarded-For: 10.1.1.1", "X-Forwarded-For: 10.2.2.2", *FORGED[1:3]))
+        who = ("X-Remote-User: ann", "X-Auth-Request-Email: ann@corp.example")
+        where = ("X-Forwarded-For: 10.1.1.1", "X-Forwarded-For: 10.2.2.2", *FORGED[1:3])
+        visitor.send(get("/apps/x/", *who, *where))
         head = visitor.answer().body
     assert b"X-Forwarded-For: 10.1.1.1, 10.2.2.2, 127.0.0.1\r\n" in head
     assert b"X-Forwarded-Proto: https\r\nX-Forwarded-Host: evil\r\n" in head
+    assert b"X-Remote-User: ann\r\nX-Auth-Request-Email: ann@corp.example\r\n" in head
 
 
 @pytest.mark.parametrize("path", ["/apps/x/a?b", "/tools/st/apps/x/a?b"])
