@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from hostd.errors import SettingsError
+from hostd.errors import HostdError
 
 
 def main(arguments: list[str]) -> int:
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> int:
         from hostd import door, settings  # noqa: PLC0415
 
         door.enter(settings.load())
-    except SettingsError as error:
+    except HostdError as error:
         print(f"hostd: {error}", file=sys.stderr)
         return 2
 

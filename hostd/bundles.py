@@ -165,7 +165,8 @@ def lay_down(app: AppLayout, number: int, upload: Upload, base: ReleaseLayout | 
     temporary = app.releases / f".{number}.tmp"
     try:
         shutil.rmtree(temporary, ignore_errors=True)
-        (temporary / "bundle").mkdir(parents=True)
+        temporary.mkdir()  # not its parents: a deleted app must not come back as a folder
+        (temporary / "bundle").mkdir()
         for name, sent in zip(FILES, (upload.app, upload.requirements), strict=True):
             data = sent if sent is not None else _content(base, name)
             if data is not None:
@@ -227,16 +228,15 @@ def move_written(old: ReleaseLayout, new: ReleaseLayout) -> None:
 
 
 def sweep(app: AppLayout, *, keep: set[int], retain: int) -> None:
-    """Delete old releases beyond the newest ``retain``, and half-made folders.
+    """Delete old releases beyond the newest ``retain``.
 
     Never one in ``keep``, nor one whose venv a kept release links to.
     """
     found = numbers(app)
     wanted = set(found[-retain:]) | keep
     wanted |= {owner for n in wanted if (owner := venv_owner(app, n)) is not None}
-    doomed = [app.release(n).root for n in found if n not in wanted]
-    for folder in [*doomed, *app.releases.glob(".*.tmp")]:
-        shutil.rmtree(folder, ignore_errors=True)
+    for number in set(found) - wanted:
+        shutil.rmtree(app.release(number).root, ignore_errors=True)
 
 
 def venv_owner(app: AppLayout, number: int) -> int | None:

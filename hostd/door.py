@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -10,7 +11,9 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from hostd import programs, store
+from uv import find_uv_bin
+
+from hostd import builds, programs, store
 from hostd.errors import SettingsError
 from hostd.health import is_free
 from hostd.layout import Layout
@@ -89,16 +92,20 @@ def end_orphans(layout: Layout) -> list[int]:
     ended = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal() and int(entry.name) != os.getpid() and _runs_from(entry, marks):
-            os.kill(int(entry.name), signal.SIGKILL)
-            ended.append(int(entry.name))
+            with contextlib.suppress(OSError):  # it ended by itself meanwhile, or is another user's
+                os.kill(int(entry.name), signal.SIGKILL)
+                ended.append(int(entry.name))
     return ended
 
 
 def _runs_from(process: Path, marks: tuple[bytes, ...]) -> bool:
+    """Ours: an app's own interpreter, or our Python or uv at work on that folder. Not somebody's ``tail``."""
     try:
-        return any(part.startswith(marks) for part in (process / "cmdline").read_bytes().split(b"\0")[:6])
+        program, *arguments = (process / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
+    tools = [os.fsencode(tool) for tool in (sys.executable, builds.interpreter(), find_uv_bin())]
+    return program.startswith(marks) or (program in tools and any(a.startswith(marks) for a in arguments))
 
 
 def set_bad_sections_aside(layout: Layout) -> list[str]:

@@ -12,6 +12,7 @@ from enum import Enum, auto
 import httpx
 
 from hostd.errors import NoFreePort
+from hostd.layout import parse_program
 
 LOOPBACK = "127.0.0.1"
 HEALTH_PATHS = ("/_stcore/health", "/healthz")
@@ -64,6 +65,14 @@ class Ports:
         """Give the holder's port back, if it has one."""
         with self._lock:
             self._leases.pop(holder, None)
+
+    def keep_only(self, app_id: str, *releases: int | None) -> None:
+        """Give back every port that an app holds for other releases than these."""
+        with self._lock:
+            for holder in list(self._leases):
+                owner = parse_program(holder)
+                if owner is not None and owner[0] == app_id and owner[1] not in releases:
+                    del self._leases[holder]
 
     def exhausted(self) -> bool:
         """Whether a lease would be refused now."""

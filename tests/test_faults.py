@@ -76,12 +76,16 @@ def test_killed_hostd_leaves_apps_alone(rough: Platform) -> None:
 
 
 def test_hostd_killed_in_an_install_goes_on(rough: Platform) -> None:
-    """kill -9 of hostd while an app installs: the app ends as running, with one release."""
+    """kill -9 of hostd while an app installs: the very same install goes on, and the app runs."""
     app_id = rough.create("cut", requirements=SLOW_INSTALL)
-    rough.wait(app_id, "installing")
+    install = until(lambda: _uv_of(rough, app_id), 30, interval=0.002)
+    os.kill(install, signal.SIGSTOP)  # held still, so that it is not over before hostd is back
     kill(rough.pid("hostd"))
     until(rough.answers, 20)
+    assert _uv_of(rough, app_id) == install
+    os.kill(install, signal.SIGCONT)
     rough.wait(app_id, "running", timeout=240)
+    assert rough.logs(app_id, 1000).count("install: release 1 begins") == 1
     assert rough.serves(app_id)
     assert [p.name for p in (rough.data / "apps" / app_id / "releases").iterdir()] == ["1"]
     rough.api.delete(f"/apps/{app_id}")
@@ -214,6 +218,48 @@ def test_strangers_port_is_passed_over_and_an_exhausted_pool_says_so() -> None:
             assert platform.app(updated)["error"] is None
         finally:
             platform.close()
+
+
+def test_ports_come_back(rough: Platform) -> None:
+    """A PATCH in the first install, a failed install, a delete: the only port of the pool is free again."""
+    with running_platform(pool=1) as platform:
+        bad = {**released(HELLO), "requirements": ("requirements.txt", b"no-such-package-of-hostd==9\n")}
+        app_id = platform.api.post("/apps", data={"name": "greedy"}, files=bad).json()["app_id"]
+        platform.api.patch(f"/apps/{app_id}", files=released(b"import streamlit\n"))
+        platform.wait(app_id, "failed")
+        second = platform.running("second")
+        assert_problem(platform.api.post(f"/apps/{app_id}/start"), 503)
+        platform.api.delete(f"/apps/{app_id}")
+        platform.api.delete(f"/apps/{second}")
+        platform.api.delete(f"/apps/{platform.running('third')}")
+
+
+def test_stranger_takes_an_apps_port_while_the_machine_is_down(rough: Platform) -> None:
+    """After a boot an app whose port is taken runs on another."""
+    app_id = rough.running("displaced")
+    port = rough.app(app_id)["port"]
+    rough.stop()
+    with contextlib.closing(socket.socket()) as stranger:
+        stranger.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        stranger.bind(("127.0.0.1", port))
+        stranger.listen()
+        rough.start()
+        assert rough.wait(app_id, "running")["port"] != port
+        assert rough.serves(app_id)
+    rough.api.delete(f"/apps/{app_id}")
+
+
+def test_operators_own_tools_are_no_orphans(rough: Platform) -> None:
+    """Somebody's tail on a log in the data folder is not ended by a start."""
+    app_id = rough.running("watched")
+    rough.stop()
+    log = rough.data / "apps" / app_id / "run.log"
+    with subprocess.Popen(["tail", "-F", str(log)], stdout=subprocess.DEVNULL) as watcher:
+        rough.start()
+        assert watcher.poll() is None
+        watcher.kill()
+    rough.wait(app_id, "running")
+    rough.api.delete(f"/apps/{app_id}")
 
 
 def test_stranger_takes_the_port_of_a_stopped_app(rough: Platform) -> None:

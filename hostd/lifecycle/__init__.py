@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hostd import bundles
-from hostd.errors import AppFailed, HostdError, Interrupted, SupervisorUnavailable, UnknownApp
+from hostd.errors import AppFailed, Conflict, HostdError, Interrupted, SupervisorUnavailable, UnknownApp
 from hostd.layout import AppLayout, Layout, program_name
 from hostd.lifecycle import recovery
 from hostd.lifecycle.deploy import Deployer
@@ -57,6 +57,10 @@ class Lifecycle:
         app_id = bundles.check_id(app_id) if app_id else bundles.make_id(name)
         upload = bundles.check(upload)
         with self.registry.claim(app_id):
+            if self.layout.app(app_id).root.exists():
+                raise Conflict(
+                    f"A folder that is no app, or can't be read, has the id '{app_id}'. Choose another."
+                )
             app = self._made(app_id, name, upload)
             self.registry.add(app)
         self.workers.wake(app_id)
@@ -97,7 +101,10 @@ class Lifecycle:
         """Lay down the next release, outside the registry's lock, and ask for it if it is another."""
         folder = self.layout.app(current.app_id)
         number = max([current.target, *bundles.numbers(folder)]) + 1
-        release = bundles.lay_down(folder, number, upload, folder.release(current.target))
+        try:
+            release = bundles.lay_down(folder, number, upload, folder.release(current.target))
+        except FileNotFoundError:
+            raise UnknownApp(current.app_id) from None  # it was deleted meanwhile
         digests = bundles.digests(release)
         same = all(getattr(current, key) == value for key, value in digests.items())
         try:
@@ -154,13 +161,13 @@ class Lifecycle:
         recovery.take_in(self.layout, self.store, self.registry)
         states = self.deployer.supervisor.states()
         recovery.reopen(self.registry, self.deployer.launcher.ports, states)
-        self.observer.look(states)
+        self.observer.look()
 
-    def watch(self, changes: Changes, interval: float = 5.0) -> None:
+    def watch(self, changes: Changes, interval: float = 1.5) -> None:
         """Look at each change of state, and every ``interval`` seconds in any case; until close()."""
         while not self._closing.is_set():
             try:
-                self.observer.look(self.deployer.supervisor.states())
+                self.observer.look()
                 self.registry.save_pending()
             except SupervisorUnavailable as error:
                 log.warning("%s", error)
@@ -192,6 +199,7 @@ class Lifecycle:
                 log.exception("%s: a step stumbled", app_id)
                 text = str(error) if isinstance(error, HostdError) else f"{type(error).__name__}: {error}"
                 self._fail(app_id, Failure(_kind_of(error), text), ticket)
+                self._closing.wait(1.0)  # what can't be done may be tried again, but not in a hot loop
 
     def _fail(self, app_id: str, failure: Failure, ticket: Any) -> None:
         try:

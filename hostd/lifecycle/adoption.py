@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hostd import bundles
+from hostd.errors import HostdError
 from hostd.layout import AppLayout, Layout
 from hostd.models import App, Status, Wish
 from hostd.programs import NAME
@@ -34,7 +35,7 @@ def adopt_all(layout: Layout, store: Store) -> list[str]:
             if "schema" not in meta:
                 _adopt(layout.app(folder.name), store, meta)
                 adopted.append(folder.name)
-        except (BadState, OSError, ValueError) as error:
+        except (BadState, HostdError, OSError, ValueError) as error:
             log.error("app %s can't be adopted: %s", folder.name, error)
     return adopted
 

@@ -51,6 +51,7 @@ class Deployer:
 
     def deploy(self, ticket: Ticket, app: App) -> bool:
         """Bring the target release up, beside the one that serves if there is one, and switch to it."""
+        self.launcher.ports.keep_only(app.app_id, app.release, app.target)
         self.installer.install(ticket, app, app.target)
         replacing = app.release is not None and (self._keeps_files(app) or self.launcher.ports.exhausted())
         if replacing:
@@ -58,15 +59,18 @@ class Deployer:
         try:
             port = self.launcher.start(ticket, app, app.target)
         except BaseException:
-            self.launcher.drop(app.app_id, app.target)
-            if replacing:
-                self._move_files(app, back=True)
+            try:
+                self.launcher.drop(app.app_id, app.target)
+            finally:
+                if replacing:
+                    self._move_files(app, back=True)
             raise
         self._switch(ticket, app, port)
         return True
 
     def restart(self, ticket: Ticket, app: App) -> bool:
         """Stop and start the release that serves. The mark goes last: a kill in between loses nothing."""
+        ticket.check()
         self.registry.serve(app.app_id, None)
         self.supervisor.stop(program_name(app.app_id, app.target))
         self._serve(ticket, app, self.launcher.start(ticket, app, app.target))
@@ -90,12 +94,13 @@ class Deployer:
     def halt(self, ticket: Ticket, app: App) -> bool:
         """Stop everything of the app's, its install included."""
         run_log = self.layout.app(app.app_id).log
+        ticket.check()
         self.registry.serve(app.app_id, None)
         self.installer.forget(app.app_id)
         self.launcher.drop_others(app, keep=app.release)
         if app.release is not None:
             self.launcher.stop(program_name(app.app_id, app.release))
-        self.launcher.ports.release(program_name(app.app_id, app.target))
+        self.launcher.ports.keep_only(app.app_id)
         if app.status is not Status.STOPPED:
             say(run_log, "stop: the app is stopped")
         self.registry.note(ticket, app.app_id, status=Status.STOPPED, pid=None, restart=False)
@@ -106,8 +111,6 @@ class Deployer:
         self.registry.serve(app.app_id, None)
         self.installer.forget(app.app_id)
         self.launcher.drop_others(app, keep=None)
-        for number in {app.target, app.release} - {None}:
-            self.launcher.ports.release(program_name(app.app_id, number or 0))
         folder = self.layout.app(app.app_id).root
         doomed = folder.with_name(f".deleted-{app.app_id}-{secrets.token_hex(3)}")
         folder.rename(doomed)
@@ -125,13 +128,13 @@ class Deployer:
         self.registry.serve(app.app_id, None)
         if app.release is not None:
             self.supervisor.stop(program_name(app.app_id, app.release))
-        self.launcher.ports.release(program_name(app.app_id, app.target))
+        self.launcher.ports.keep_only(app.app_id)
         changes = {"status": Status.FAILED, "error": failure, "pid": None, "restart": False}
         self.registry.note(ticket, app.app_id, **changes)
 
     def _fall_back(self, ticket: Ticket, app: App, release: int, failure: Failure) -> None:
         """A failed update: the release of before is the one asked for again."""
-        self.launcher.ports.release(program_name(app.app_id, app.target))
+        self.launcher.ports.keep_only(app.app_id, release)
         status = Status.FAILED
         if self.registry.serving(app.app_id) is not None:
             status = Status.RUNNING
@@ -164,7 +167,9 @@ class Deployer:
         self.registry.note(ticket, app.app_id, **found, **changes)
 
     def _keeps_files(self, app: App) -> bool:
-        return app.release is not None and bool(bundles.written_beside(self._release(app, app.release)))
+        """In the old release, or moved to the new one before hostd was killed."""
+        both = (self._release(app, number) for number in (app.release, app.target) if number is not None)
+        return any(bundles.written_beside(release) for release in both)
 
     def _make_way(self, ticket: Ticket, app: App) -> None:
         """Stop the old release before the new one starts: for its port, or for the files it wrote."""
@@ -172,8 +177,9 @@ class Deployer:
         name = program_name(app.app_id, app.release)
         say(self.layout.app(app.app_id).log, "stop: the old release makes way for the new one")
         state = self.supervisor.state(name)
+        alive = state is not None and state.alive
+        self.registry.note(ticket, app.app_id, pid=None, restart=app.restart or alive)
         self.registry.serve(app.app_id, None)
-        self.registry.note(ticket, app.app_id, pid=None, restart=state is not None and state.alive)
         self.launcher.stop(name)
         self._move_files(app)
 

@@ -34,7 +34,9 @@ class Installer:
     def install(self, ticket: Ticket, app: App, number: int) -> None:
         """Make release ``number`` complete. Raises AppFailed, Interrupted."""
         release = self._release(app, number)
-        self.forget(app.app_id)
+        goes_on = self._goes_on(app.app_id, release, number)
+        if not goes_on:
+            self.forget(app.app_id)
         if builds.is_complete(release.record) or self._reuse(app, number):
             return
         run_log = self.layout.app(app.app_id).log
@@ -42,8 +44,10 @@ class Installer:
             ticket, lambda ahead: say(run_log, f"install: waiting for a slot, {ahead} ahead")
         ):
             self.registry.note(ticket, app.app_id, status=Status.INSTALLING)
-            say(run_log, f"install: release {number} begins")
-            self._build(ticket, app, number)
+            if not goes_on:
+                say(run_log, f"install: release {number} begins")
+                self._begin(app, number)
+            self._await(ticket, app, release)
             say(run_log, f"install: release {number} is complete")
             self.registry.note(ticket, app.app_id, status=Status.STARTING)  # before another takes the slot
 
@@ -53,7 +57,19 @@ class Installer:
         if self.supervisor.state(name) is not None:
             self.supervisor.remove(name, self.layout.section(name))
 
-    def _build(self, ticket: Ticket, app: App, number: int) -> None:
+    def _goes_on(self, app_id: str, release: ReleaseLayout, number: int) -> bool:
+        """Whether the install of this very release runs already: one that outlived a killed hostd."""
+        name = build_name(app_id)
+        state = self.supervisor.state(name)
+        if state is None or not state.alive:
+            return False
+        try:
+            job = store.read_json(self.layout.spec(name))["job"]
+        except (store.BadState, KeyError):
+            return False
+        return bool(job["number"] == number and job["dependency_key"] == _dependency_key(release))
+
+    def _begin(self, app: App, number: int) -> None:
         name = build_name(app.app_id)
         release = self._release(app, number)
         release.install_log.unlink(missing_ok=True)
@@ -63,7 +79,6 @@ class Installer:
         program = programs.build_program(self.layout, name, self.layout.app(app.app_id).log)
         self.supervisor.put(name, self.layout.section(name), programs.render(self.templates, program))
         self.supervisor.start(name)
-        self._await(ticket, app, release)
 
     def _job(self, app: App, release: ReleaseLayout, number: int) -> builds.Job:
         text = bundles.read(release, bundles.REQUIREMENTS)

@@ -84,6 +84,7 @@ class Launcher:
             owner = parse_program(name)
             if owner is not None and owner[0] == app.app_id and owner[1] != keep:
                 self.drop(*owner)
+        self.ports.keep_only(app.app_id, keep)
 
     def _launch(self, app: App, number: int, port: int) -> None:
         name = program_name(app.app_id, number)
@@ -94,9 +95,7 @@ class Launcher:
         self.supervisor.put(name, self.layout.section(name), programs.render(self.templates, program))
         state = self.supervisor.state(name)
         if state is not None and not state.halted:
-            self.supervisor.stop(
-                name
-            )  # what a killed hostd had started has the spec of before, with its port
+            self.supervisor.stop(name)  # a killed hostd's start: it has the spec of before, with its port
         self.supervisor.start(name)
 
     def _lease(self, name: str, preferred: int | None) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import signal
 import time
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hostd.errors import HostdError
 from hostd.layout import BUILD_PREFIX, Layout, build_name, parse_program, program_name
 from hostd.lifecycle.deploy import Deployer
 from hostd.lifecycle.launching import describe_exit
@@ -16,13 +19,14 @@ from hostd.models import App, Failure, FailureKind, Status, Wish
 from hostd.runlog import say, tail
 from hostd.supervisor import BACKOFF, EXITED, FATAL, STOPPED, ProcessState
 
+log = logging.getLogger(__name__)
 RESTARTS, WINDOW = 5, 600.0
 """More restarts than this many within this many seconds are a crash loop, however slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observer:
-    """Looks at every program's state; never blocks, wakes workers for what takes time."""
+    """Looks at every program's state, and wakes workers for what takes time."""
 
     layout: Layout
     registry: Registry
@@ -30,17 +34,24 @@ class Observer:
     deployer: Deployer
     restarts: dict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
 
-    def look(self, states: Mapping[str, ProcessState]) -> None:
-        """Compare all apps with ``states``. An app whose worker is busy is left to it."""
-        for app_id in self.registry.ids():
-            if not self.workers.busy(app_id):
-                self._look_at(app_id, states)
+    def look(self) -> None:
+        """Compare all apps with what runs. An app whose worker is busy is left to it.
+
+        One that changed since the states were asked for is left to the next look. Raises
+        SupervisorUnavailable.
+        """
+        apps = [app for app_id in self.registry.ids() if (app := self.registry.peek(app_id)) is not None]
+        states = self.deployer.supervisor.states()
+        for app in apps:
+            if not self.workers.busy(app.app_id) and self.registry.peek(app.app_id) is app:
+                try:
+                    self._look_at(app, states)
+                except (HostdError, OSError) as error:
+                    log.error("%s: %s", app.app_id, error)  # the others are looked at all the same
         self._drop_strangers(states)
 
-    def _look_at(self, app_id: str, states: Mapping[str, ProcessState]) -> None:
-        app = self.registry.peek(app_id)
-        if app is None:
-            return
+    def _look_at(self, app: App, states: Mapping[str, ProcessState]) -> None:
+        app_id = app.app_id
         number = app.release if app.release is not None else app.target
         state = states.get(program_name(app_id, number))
         settled = app.wish is Wish.STOPPED or app.status is Status.FAILED
@@ -73,13 +84,15 @@ class Observer:
     def _stopped_by_operator(self, app: App) -> None:
         """Recorded at once and by no worker: it may be half of a restart, which nobody must stop again."""
         changes = {"wish": Wish.STOPPED, "status": Status.STOPPED, "pid": None}
-        self.registry.ask(app.app_id, lambda _: changes)
+        if self.registry.ask(app.app_id, lambda now: changes if now is app else {}).wish is not Wish.STOPPED:
+            return
         self.registry.serve(app.app_id, None)
         self.deployer.launcher.ports.release(program_name(app.app_id, app.target))
 
     def _restarted(self, app: App, state: ProcessState) -> None:
         """supervisord brought it back (or is about to): wait until it serves."""
-        if app.status is Status.RUNNING and app.pid is not None:
+        asked_to_end = state.exit in (0, -signal.SIGTERM)
+        if app.status is Status.RUNNING and app.pid is not None and not asked_to_end:
             say(
                 self.layout.app(app.app_id).log,
                 f"crash: the app {describe_exit(state.exit)}; it is started again",
@@ -102,7 +115,7 @@ class Observer:
         self.deployer.fail(self.registry.ticket(app.app_id), Failure(FailureKind.CRASHED, text, last))
 
     def _ask(self, app: App, **changes: object) -> None:
-        self.registry.ask(app.app_id, lambda _: dict(changes))
+        self.registry.ask(app.app_id, lambda now: dict(changes) if now is app else {})
         self.workers.wake(app.app_id)
 
     def _drop_strangers(self, states: Mapping[str, ProcessState]) -> None:

@@ -33,6 +33,8 @@ def take_in(layout: Layout, store: Store, registry: Registry) -> None:
 def _sweep_releases(layout: Layout, registry: Registry, app_id: str) -> None:
     """Releases without a mark are half made, unless they are the one that is on its way."""
     app, folder = registry.peek(app_id), layout.app(app_id)
+    for half_made in folder.releases.glob(".*.tmp"):
+        shutil.rmtree(half_made, ignore_errors=True)
     for number in bundles.numbers(folder):
         release = folder.release(number)
         if app is not None and number not in (app.target, app.release) and not release.record.is_file():
@@ -45,7 +47,9 @@ def reopen(registry: Registry, ports: Ports, states: Mapping[str, ProcessState])
         if app.wish is not Wish.RUNNING or app.port is None:
             continue
         name = program_name(app.app_id, app.release or app.target)
-        ports.hold(name, app.port)
         state = states.get(name)
-        if app.release is not None and state is not None and state.alive and state.pid == app.pid:
+        if state is None or not state.alive:
+            continue  # its port is free for whoever took it meanwhile
+        ports.hold(name, app.port)
+        if app.release is not None and state.pid == app.pid:
             registry.serve(app.app_id, app.port)
