@@ -84,22 +84,30 @@ class Supervisor:
             "version": self._call("supervisor.getSupervisorVersion"),
         }
 
-    def put(self, name: str, section: Path, text: str) -> None:
-        """Make ``name`` known with the (already checked) section ``text``; what is known stays untouched."""
+    def put(self, name: str, section: Path, text: str) -> bool:
+        """Make ``name`` known with the (already checked) section ``text``; what is known stays untouched.
+
+        Returns whether it is new to supervisord: then nothing of it can be running.
+        """
         with self._changing:
             same = section.is_file() and section.read_text(encoding="utf-8") == text
             if same and self.state(name) is not None:
-                return
+                return False
             _write(section, text)
             with self._tolerating(Faults.BAD_NAME):
                 self._call("supervisor.removeProcessGroup", name)
             self._call("supervisor.reloadConfig")
             with self._tolerating(Faults.ALREADY_ADDED):
                 self._call("supervisor.addProcessGroup", name)
+            return True
 
     def start(self, name: str) -> None:
         """Start ``name`` unless it runs. A STOPPING one is waited out: startProcess would do nothing then."""
         self._wait_while(name, STOPPING, 30.0)
+        self.start_new(name)
+
+    def start_new(self, name: str) -> None:
+        """Start ``name``, which is not STOPPING."""
         with self._tolerating(Faults.ALREADY_STARTED):
             self._call("supervisor.startProcess", name, False)
 

@@ -34,8 +34,9 @@ class Installer:
     def install(self, ticket: Ticket, app: App, number: int) -> None:
         """Make release ``number`` complete. Raises AppFailed, Interrupted."""
         release = self._release(app, number)
-        goes_on = self._goes_on(app.app_id, release, number)
-        if not goes_on:
+        state = self.supervisor.state(build_name(app.app_id))
+        goes_on = state is not None and state.alive and self._is_for(app.app_id, release, number)
+        if state is not None and not goes_on:
             self.forget(app.app_id)
         if builds.is_complete(release.record) or self._reuse(app, number):
             return
@@ -57,14 +58,10 @@ class Installer:
         if self.supervisor.state(name) is not None:
             self.supervisor.remove(name, self.layout.section(name))
 
-    def _goes_on(self, app_id: str, release: ReleaseLayout, number: int) -> bool:
-        """Whether the install of this very release runs already: one that outlived a killed hostd."""
-        name = build_name(app_id)
-        state = self.supervisor.state(name)
-        if state is None or not state.alive:
-            return False
+    def _is_for(self, app_id: str, release: ReleaseLayout, number: int) -> bool:
+        """Whether the app's install is of this very release: one that outlived a killed hostd."""
         try:
-            job = store.read_json(self.layout.spec(name))["job"]
+            job = store.read_json(self.layout.spec(build_name(app_id)))["job"]
         except (store.BadState, KeyError):
             return False
         return bool(job["number"] == number and job["dependency_key"] == _dependency_key(release))

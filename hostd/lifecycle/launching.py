@@ -92,10 +92,11 @@ class Launcher:
         (app_layout.home / "storage").mkdir(mode=0o700, parents=True, exist_ok=True)
         store.write_json(self.layout.spec(name), launch_spec(self.settings, app, app_layout, number, port))
         program = programs.app_program(self.layout, name, app_layout.log)
-        self.supervisor.put(name, self.layout.section(name), programs.render(self.templates, program))
-        state = self.supervisor.state(name)
-        if state is not None and not state.halted:
-            self.supervisor.stop(name)  # a killed hostd's start: it has the spec of before, with its port
+        text = programs.render(self.templates, program)
+        if self.supervisor.put(name, self.layout.section(name), text):
+            self.supervisor.start_new(name)
+            return
+        self.supervisor.stop(name)  # a killed hostd's start has the spec of before, with its port
         self.supervisor.start(name)
 
     def _lease(self, name: str, preferred: int | None) -> int:
