@@ -175,7 +175,8 @@ def _free_port() -> int:
 
 def test_the_log_names_the_published_console(deployment: Deployment) -> None:
     """The start-up log gives the console's URL with the port of .env, and the console answers there."""
-    assert f"console: {deployment.url}/console/" in deployment.compose("logs")
+    line = f"console: {deployment.url}/console/"
+    until(lambda: line in deployment.compose("logs"), 60, 0.5, line)
     until(lambda: _status(f"{deployment.url}/console/_stcore/health") == 200, 60, what="the console")
 
 
