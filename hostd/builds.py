@@ -1,4 +1,4 @@
-"""Release to venv. The only module that touches uv, and the only one that runs programs.
+"""Release to venv. The only module that touches uv.
 
 The install itself runs as a one-shot supervisord program (``python -m hostd.builds SPEC``), so that it
 survives a restart of hostd and operators see it. It marks the release complete by writing release.json.
