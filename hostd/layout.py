@@ -23,6 +23,21 @@ class ReleaseLayout:
         return self.root / "bundle"
 
     @property
+    def archive(self) -> Path:
+        """bundle.zip: the tree as uploaded, which the app never touches."""
+        return self.root / "bundle.zip"
+
+    @property
+    def asked(self) -> Path:
+        """asked.json: source, options, who and when."""
+        return self.root / "asked.json"
+
+    @property
+    def outcome(self) -> Path:
+        """outcome.json: how its last deploy ended."""
+        return self.root / "outcome.json"
+
+    @property
     def venv(self) -> Path:
         """The venv, or a link to the one of an earlier release with the same dependencies."""
         return self.root / "venv"

@@ -31,11 +31,18 @@ class Wish(StrEnum):
 
 
 class FailureKind(StrEnum):
-    """Why an app (or its last update) failed."""
+    """Why an app, or one of its releases, failed."""
 
+    BUNDLE_INVALID = "bundle_invalid"
+    PYTHON_UNAVAILABLE = "python_unavailable"
+    RESOLVE_FAILED = "resolve_failed"
+    BUILD_FAILED = "build_failed"
     INSTALL_FAILED = "install_failed"
+    INSTALL_TIMEOUT = "install_timeout"
     START_TIMEOUT = "start_timeout"
     CRASHED = "crashed"
+    FIRST_PAGE_FAILED = "first_page_failed"
+    OUT_OF_MEMORY = "out_of_memory"
     PORT_UNAVAILABLE = "port_unavailable"
     DISK_FULL = "disk_full"
     INTERNAL = "internal"
@@ -43,11 +50,136 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failure, told to a person: a sentence, and the last lines that show it."""
+    """One failure, told to a person.
+
+    ``message`` says the cause and ``advice`` what to do, in English; ``code`` and ``values`` give both in
+    any language (hostd/words.py), '' when there is no translation. ``log_tail`` are the lines that show it.
+    """
 
     kind: FailureKind
     message: str
     log_tail: str = ""
+    advice: str = ""
+    code: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+class Step(StrEnum):
+    """Where a release that is on its way stands."""
+
+    WAITING = "waiting"
+    INSTALLING = "installing"
+    STARTING = "starting"
+    FIRST_SESSION = "first_session"
+    SWITCHING = "switching"
+
+
+@dataclass(frozen=True, slots=True)
+class Deploying:
+    """The release on its way, and since when (ISO 8601, UTC) it is at its step."""
+
+    release: int
+    step: Step
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """A release whose open sessions go on; it ends with the last of them, or at ``until`` (ISO 8601, UTC)."""
+
+    release: int
+    port: int
+    pid: int | None
+    since: str
+    until: str
+
+
+class Strategy(StrEnum):
+    """How a new release takes over: beside the old one, or after it (for files written beside the code)."""
+
+    AUTO = "auto"
+    OVERLAP = "overlap"
+    REPLACE = "replace"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What people set for an app; part of each release, so that a rollback brings it back.
+
+    ``drain_minutes`` None is the platform's default, 0 ends open sessions at once. ``python`` is a version
+    (``3.11``) or a specifier (``>=3.10``), ``as_of`` a date (``2023-06-15``): packages newer than that are
+    passed over. ``entry`` is the script to run, from the bundle's root.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    drain_minutes: float | None = None
+    strategy: Strategy = Strategy.AUTO
+    python: str | None = None
+    as_of: str | None = None
+    entry: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a bundle came from, and what was found in it. Paths are from its root, with slashes.
+
+    ``kind`` is one of files, bundle, git, template. ``sha256`` is the digest of bundle.zip, ``size`` the
+    bytes of the tree. ``dependencies`` is the file that names them (None: streamlit alone), ``python`` what
+    the tree asks for, ``packages`` the lines of packages.txt, which are reported and not installed.
+    """
+
+    kind: str = "files"
+    entry: str = "app.py"
+    sha256: str = ""
+    size: int = 0
+    files: int = 0
+    dependencies: str | None = None
+    python: str | None = None
+    packages: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    url: str | None = None
+    ref: str | None = None
+    commit: str | None = None
+    subdir: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The content of a release's ``asked.json``: never changed once written."""
+
+    release: int
+    created_at: str
+    source: Source
+    options: Options = Options()
+    by: str = ""
+    note: str = ""
+
+
+class ReleaseState(StrEnum):
+    """What became of a release."""
+
+    PENDING = "pending"
+    DEPLOYING = "deploying"
+    ACTIVE = "active"
+    DRAINING = "draining"
+    RETIRED = "retired"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The content of a release's ``outcome.json``: how its last deploy ended.
+
+    ``state`` is RETIRED for one that has served (whether it is active is the app's to say), FAILED or
+    CANCELLED. ``warning`` is a first page that raised and was accepted all the same.
+    """
+
+    state: ReleaseState
+    at: str
+    strategy: Strategy | None = None
+    error: Failure | None = None
+    warning: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +187,10 @@ class App:
     """One app: what was asked, and what was last known. The content of its ``meta.json``.
 
     ``release`` is the release that serves or last served (None before the first), ``target`` the
-    newest one asked for: they differ while a deploy is on its way. ``pid`` belongs to ``release``, and so
-    does ``port``, which a stopped app gets again if it is free. ``restart`` marks a restart that was asked
-    for and is not carried out yet. Times are ISO 8601, UTC.
+    one asked for: they differ while a deploy is on its way, and ``deploying`` tells how far it is. ``pid``
+    belongs to ``release``, and so does ``port``, which a stopped app gets again if it is free. ``restart``
+    marks a restart that was asked for and is not carried out yet, ``force`` that the target may serve
+    although its first page raises. Times are ISO 8601, UTC.
     """
 
     app_id: str
@@ -73,6 +206,10 @@ class App:
     port: int | None = None
     pid: int | None = None
     error: Failure | None = None
+    warning: Failure | None = None
+    deploying: Deploying | None = None
+    draining: tuple[Draining, ...] = ()
+    force: bool = False
     requirements_sha256: str | None = None
     app_sha256: str | None = None
     streamlit_version: str | None = None
@@ -83,12 +220,17 @@ class Route:
     """Where the gateway sends the visitors of one app (or of the console).
 
     ``port`` is the upstream's on 127.0.0.1, or None when nothing answers there now; then ``status``
-    chooses the page that visitors see. An app that is being updated keeps its old ``port``.
+    chooses the page that visitors see. An app that is being updated keeps its old ``port``. ``release`` is
+    the one behind ``port``, and ``draining`` the ports of older ones whose sessions go on, newest first.
+    ``streamlit`` is the version behind ``port`` ('1.67.0'), which decides what the page can be told.
     """
 
     status: Status
     port: int | None
     name: str
+    release: int | None = None
+    draining: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    streamlit: str = ""
 
 
 @dataclass(frozen=True, slots=True)

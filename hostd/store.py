@@ -1,4 +1,4 @@
-"""State files: JSON read and written whole. The only module that touches meta.json and release.json."""
+"""State files: JSON read and written whole. Only here meta.json and the records of releases are touched."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from hostd.errors import DiskFull
-from hostd.layout import AppLayout, Layout
-from hostd.models import App, Failure, FailureKind, Status, Wish
+from hostd.layout import AppLayout, Layout, ReleaseLayout
+from hostd.models import App, Asked, Outcome
 
 SCHEMA = 1
-T = TypeVar("T", App, Failure)
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
@@ -103,25 +106,47 @@ class Store:
 
 def parse_app(value: Mapping[str, Any], app_id: str) -> App:
     """An App from the content of its meta.json. Raises BadState when a part is missing or of another kind."""
-    known = {field.name for field in dataclasses.fields(App)}
-    values = {name: part for name, part in value.items() if name in known}
+    app = parse(App, value, "meta.json")
+    if app.app_id != app_id:
+        raise BadState(f"meta.json is not as expected: it belongs to {app.app_id!r}")
+    return app
+
+
+def parse(kind: type[T], value: Mapping[str, Any], name: str) -> T:
+    """One of our values from the content of its file; parts it does not know are passed over.
+
+    Raises BadState when a part is missing or of another kind.
+    """
     try:
-        if values["app_id"] != app_id:
-            raise ValueError(f"it belongs to {values['app_id']!r}")
-        error = values.get("error")
-        values |= {
-            "status": Status(values["status"]),
-            "wish": Wish(values["wish"]),
-            "error": _typed(Failure(**{**error, "kind": FailureKind(error["kind"])})) if error else None,
-        }
-        return _typed(App(**values))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadState(f"meta.json is not as expected: {error}") from None
+        return _adapter(kind).validate_json(json.dumps(value), strict=True)
+    except (ValidationError, ValueError) as error:
+        raise BadState(f"{name} is not as expected: {_first_line(error)}") from None
 
 
-def _typed(value: T) -> T:
-    """``value``, if each of its fields holds what it is annotated with. Raises TypeError."""
-    for name, kind in get_type_hints(type(value)).items():
-        if not isinstance(getattr(value, name), kind):
-            raise TypeError(f"{name} is {getattr(value, name)!r:.100}")
-    return value
+def _first_line(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False, include_context=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+
+
+@cache
+def _adapter(kind: type[T]) -> TypeAdapter[T]:
+    return TypeAdapter(kind)
+
+
+def read_asked(release: ReleaseLayout) -> Asked:
+    """What was asked for with a release. Raises BadState."""
+    return parse(Asked, read_json(release.asked), release.asked.name)
+
+
+def read_outcome(release: ReleaseLayout) -> Outcome | None:
+    """How a release's last deploy ended; None while it has not. Raises BadState."""
+    if not release.outcome.is_file():
+        return None
+    return parse(Outcome, read_json(release.outcome), release.outcome.name)
+
+
+def write_value(path: Path, value: Asked | Outcome) -> None:
+    """One of our values as JSON, whole. Raises DiskFull."""
+    write_json(path, dataclasses.asdict(value))

@@ -33,6 +33,10 @@ DEFAULTS: dict[str, Any] = {
     "START_TIMEOUT": 60,
     "PARALLEL_INSTALLS": 2,
     "PARALLEL_STARTS": 4,
+    "RETAIN_RELEASES": 10,
+    "DRAIN_MINUTES": 30,
+    "FIRST_SESSION_TIMEOUT": 60,
+    "RESOLVE_AS_OF": True,
     "TRUSTED_PROXIES": (),
 }
 
@@ -55,6 +59,10 @@ GOOD = [
     ("START_TIMEOUT", "5", 5),
     ("PARALLEL_INSTALLS", "8", 8),
     ("PARALLEL_STARTS", "1", 1),
+    ("RETAIN_RELEASES", "3", 3),
+    ("DRAIN_MINUTES", "0", 0),
+    ("FIRST_SESSION_TIMEOUT", "5", 5),
+    ("RESOLVE_AS_OF", "0", False),
     ("TRUSTED_PROXIES", "10.0.0.0/8, ::1", ("10.0.0.0/8", "::1/128")),
 ]
 
@@ -98,6 +106,10 @@ BAD = [
     ("START_TIMEOUT", "0"),
     ("PARALLEL_INSTALLS", "65"),
     ("PARALLEL_STARTS", "two"),
+    ("RETAIN_RELEASES", "0"),
+    ("DRAIN_MINUTES", "-1"),
+    ("FIRST_SESSION_TIMEOUT", "0"),
+    ("RESOLVE_AS_OF", "perhaps"),
     ("TRUSTED_PROXIES", "10.0.0.0/8;10.1.0.0/16"),
 ]
 
