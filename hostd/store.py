@@ -7,7 +7,7 @@ import errno
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -118,7 +118,8 @@ def parse(kind: type[T], value: Mapping[str, Any], name: str) -> T:
     Raises BadState when a part is missing or of another kind.
     """
     try:
-        return _adapter(kind).validate_json(json.dumps(value), strict=True)
+        adapter: TypeAdapter[T] = _adapter(kind)
+        return adapter.validate_json(json.dumps(value), strict=True)
     except (ValidationError, ValueError) as error:
         raise BadState(f"{name} is not as expected: {_first_line(error)}") from None
 
@@ -131,7 +132,7 @@ def _first_line(error: Exception) -> str:
 
 
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
