@@ -7,10 +7,10 @@ import errno
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -118,15 +118,15 @@ def parse(kind: type[T], value: Mapping[str, Any], name: str) -> T:
     Raises BadState when a part is missing or of another kind.
     """
     try:
-        found: T = _adapter(kind).validate_json(json.dumps(value), strict=True)
+        found: T = _adapter(cast(Hashable, kind)).validate_json(json.dumps(value), strict=True)
     except (ValidationError, ValueError) as error:
         raise BadState(f"{name} is not as expected: {_first_line(error)}") from None
     return found
 
 
 @cache  # making one costs 25 ms
-def _adapter(kind: Any) -> Any:
-    return TypeAdapter(kind)
+def _adapter(kind: Hashable) -> Any:
+    return TypeAdapter(cast(Any, kind))
 
 
 def _first_line(error: Exception) -> str:
