@@ -69,9 +69,11 @@ months = chosen.groupby("month")[["revenue", "units"]].sum()
 figures = st.columns(3)
 show_figure(figures[0], "Revenue, 12 months · 销售额", months["revenue"], "€")
 show_figure(figures[1], "Units, 12 months · 销量", months["units"], "")
-best = chosen.groupby("city")["revenue"].sum().sort_values(ascending=False)
+by_city = chosen.pivot_table("revenue", "month", "city", "sum")
+best = by_city.sum().idxmax()
+share = f"{by_city[best].sum() / by_city.sum().sum():.0%} of all"
 figures[2].metric(
-    "Best city · 最佳城市", best.index[0], f"{best.iloc[0] / best.sum():.0%}", "off", border=True
+    "Best city · 最佳城市", best, share, "off", border=True, chart_data=by_city[best].tail(12).round()
 )
 
 left, right = st.columns([3, 2], gap="large")
