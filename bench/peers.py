@@ -24,7 +24,7 @@ import uvicorn
 import uvloop
 
 from bench.measure import free_port, wait_for
-from hostd.gateway import GatewayOptions, protocol_class
+from hostd.gateway import Gateway, GatewayOptions, protocol_class
 from hostd.models import Route, RoutingTable, Status
 from hostd.templating import Templates
 
@@ -172,7 +172,7 @@ def _serve_gateway(port: int, backend: int) -> None:
     table = RoutingTable(route, MappingProxyType({BASE.rpartition("/")[2]: route}))
     config = uvicorn.Config(
         _nothing, host="127.0.0.1", port=port, loop="uvloop", ws="none", lifespan="off", log_config=None,
-        http=protocol_class(lambda: table, GatewayOptions(), Templates()),
+        http=protocol_class(Gateway(lambda: table, GatewayOptions(), Templates())),
         access_log=False, server_header=False, proxy_headers=False,
     )  # fmt: skip
     uvicorn.Server(config).run()

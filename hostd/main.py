@@ -20,7 +20,7 @@ from fastapi import FastAPI
 
 from hostd import __version__, problems
 from hostd.api import Api, Problem
-from hostd.gateway import GatewayOptions, protocol_class
+from hostd.gateway import Gateway, GatewayOptions, protocol_class
 from hostd.guard import Guard
 from hostd.health import Health, Ports
 from hostd.layout import Layout
@@ -136,11 +136,12 @@ def serve() -> None:
         public_scheme=urlsplit(settings.public_base).scheme,
         trusted_proxies=settings.trusted_proxies,
     )
+    gateway = Gateway(lambda: house.lifecycle.registry.table, options, house.templates)
     config = uvicorn.Config(
         create_app(house),
         host=settings.bind,
         port=settings.port,
-        http=protocol_class(lambda: house.lifecycle.registry.table, options, house.templates),
+        http=protocol_class(gateway),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -2,5 +2,6 @@
 
 from hostd.gateway.options import GatewayOptions
 from hostd.gateway.protocol import GatewayProtocol, protocol_class
+from hostd.gateway.shared import Gateway
 
-__all__ = ["GatewayOptions", "GatewayProtocol", "protocol_class"]
+__all__ = ["Gateway", "GatewayOptions", "GatewayProtocol", "protocol_class"]

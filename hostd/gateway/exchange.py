@@ -6,11 +6,12 @@ import logging
 from typing import TYPE_CHECKING
 
 from hostd.gateway import tunnel
+from hostd.gateway.affinity import Target, session_in
 from hostd.gateway.head import MAX_HEAD, Head
 from hostd.gateway.pages import Trouble
+from hostd.gateway.paths import Place
 from hostd.gateway.response import ResponseReader, visitor_head
 from hostd.gateway.turns import Turn
-from hostd.models import Route
 
 if TYPE_CHECKING:
     from hostd.gateway.upstream import Upstream
@@ -23,13 +24,14 @@ class Exchange(Turn):
     """Lives from the request's head to the response's last byte. ``request`` is the head for the app."""
 
     def __init__(
-        self, client: Visitor, head: Head, route: Route, port: int, request: bytes, *, keep_alive: bool
+        self, client: Visitor, head: Head, place: Place, target: Target, request: bytes, *, keep_alive: bool
     ) -> None:
         super().__init__(client, head, keep_alive=keep_alive)
         self.head: Head = head
-        self.route = route
+        self.place = place
+        self.target = target
         self.websocket = head.websocket
-        self._port = port
+        self.port = target.port
         self._request = request
         self._pending: list[bytes] = []
         self._early = b""
@@ -47,14 +49,14 @@ class Exchange(Turn):
 
     def start(self) -> None:
         """Take a connection to the app, or make one."""
-        upstream = self.client.gateway.pool.take(self._port)
+        upstream = self.client.gateway.pool.take(self.port)
         if upstream is not None:
             self._attach(upstream)
         else:
             self._connect()
 
     def _connect(self) -> None:
-        if not self.client.gateway.pool.connect(self._port, self):
+        if not self.client.gateway.pool.connect(self.port, self):
             self._fail(503, Trouble.BUSY)
 
     def connected(self, upstream: Upstream) -> None:
@@ -66,8 +68,14 @@ class Exchange(Turn):
 
     def unreachable(self, error: Exception) -> None:
         """No connection could be made."""
-        logger.debug("port %d: %s", self._port, error)
-        if not self.disconnected:
+        logger.debug("port %d: %s", self.port, error)
+        active = self.target.route.port
+        if self.disconnected:
+            return
+        if active is not None and active != self.port:
+            self.port = active  # a draining release has ended before the routes say so
+            self.start()
+        else:
             self._fail(503, Trouble.UNREACHABLE)
 
     def _attach(self, upstream: Upstream) -> None:
@@ -127,7 +135,7 @@ class Exchange(Turn):
             self.keep_alive = False
         self.client.log_access(self.head, status)
         close = not self.keep_alive
-        return visitor_head(raw, reader.known, close=close, unchunk=unchunk, port=self._port)
+        return visitor_head(raw, reader.known, close=close, unchunk=unchunk, port=self.port)
 
     def on_data(self, data: bytes) -> None:
         """A piece of the response."""
@@ -157,19 +165,29 @@ class Exchange(Turn):
         self.client.log_access(self.head, 101)
         self.response_complete = True
         self._upstream = None
-        tunnel.splice(self.client, upstream, to_visitor=raw + behind, to_app=self._early)
+        understood = self._learn if self.target.has_session(self.place) else None
+        early = self._early
+        tunnel.splice(self.client, upstream, answer=raw, behind=behind, early=early, understood=understood)
+
+    def _learn(self, stream: bytes) -> bool:
+        """Remember where the session lives that a tunnel's first bytes tell of."""
+        session = session_in(stream)
+        if session is not None:
+            gateway = self.client.gateway
+            gateway.sessions.learn(gateway.lookup(), self.target.app_id, self.port, session)
+        return session is not None
 
     def on_broken(self, upstream: Upstream, error: Exception | None) -> None:
         """The connection ended, or made no sense, before the response was whole."""
         self._upstream = None
         if self._started:
-            logger.warning("port %d: the response was cut: %s", self._port, error or "the app closed")
+            logger.warning("port %d: the response was cut: %s", self.port, error or "the app closed")
             self.client.cut(reset=error is not None)
         elif self._may_retry(upstream):
             self._retried = True
             self._connect()
         else:
-            logger.warning("port %d: no answer: %s", self._port, error or "the app closed")
+            logger.warning("port %d: no answer: %s", self.port, error or "the app closed")
             self._fail(502, Trouble.BROKEN)
 
     def _may_retry(self, upstream: Upstream) -> bool:
@@ -180,7 +198,7 @@ class Exchange(Turn):
     def on_silence(self) -> None:
         """The app did not answer in time."""
         self._upstream = None
-        logger.warning("port %d: no answer in time", self._port)
+        logger.warning("port %d: no answer in time", self.port)
         self._fail(504, Trouble.SILENT)
 
     def _fail(self, status: int, trouble: Trouble) -> None:
@@ -190,9 +208,7 @@ class Exchange(Turn):
 
     def refuse(self, data: bytes) -> None:
         """The request's body turned out to be malformed: ``data`` is the answer, if it is not too late."""
-        upstream, self._upstream = self._upstream, None
-        if upstream is not None:
-            upstream.abandon()
+        self.leave_upstream()
         if self._started:
             self.client.cut(reset=True)
             return
@@ -217,6 +233,10 @@ class Exchange(Turn):
     def abort(self) -> None:
         """The visitor is gone: the app learns it at once."""
         super().abort()
-        if self._upstream is not None:
-            self._upstream.abandon()
-            self._upstream = None
+        self.leave_upstream()
+
+    def leave_upstream(self) -> None:
+        """What the app still sends is not wanted."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.abandon()

@@ -17,6 +17,7 @@ _UNUSUAL = re.compile(rb"[%\\#]|//|/\.{1,2}(?:/|$)")
 _SEPARATORS = re.compile(rb"[/\\]")
 _HIDDEN = re.compile(rb"/*_stcore/+(?:metrics|script-health-check)/*", re.IGNORECASE)
 _PROBE = re.compile(rb".+/_stcore/(?:health|host-config)/?")
+_MARK = re.compile(rb"~r([1-9][0-9]{0,8})/")
 
 
 class Kind(Enum):
@@ -32,13 +33,15 @@ class Place(NamedTuple):
     """A path that was decided.
 
     ``local`` is the path without the public prefix; ``rest`` what follows the app's (or console's)
-    base and its slash, None when that slash is missing: then the visitor is redirected.
+    base and its slash, None when that slash is missing: then the visitor is redirected. ``release`` is
+    the one named by a mark behind the app's id (``/apps/x/~r3/media/…``); the mark is in neither.
     """
 
     kind: Kind
     local: bytes
     app_id: str = ""
     rest: bytes | None = None
+    release: int | None = None
 
     @property
     def hidden(self) -> bool:
@@ -77,8 +80,15 @@ def _split(path: bytes, prefix: bytes) -> Place:
         return Place(Kind.CONSOLE, local, rest=tail if len(local) > len(b"/console") else None)
     if head == b"apps" and tail:
         app_id, slash, rest = tail.partition(b"/")
+        if rest.startswith(b"~r") and (mark := _MARK.match(rest)):
+            return _marked(app_id, int(mark[1]), rest[mark.end() :])
         return Place(Kind.APP, local, app_id.decode("latin-1"), rest if slash else None)
     return Place(Kind.PLAIN, local)
+
+
+def _marked(app_id: bytes, release: int, rest: bytes) -> Place:
+    local = b"/apps/%b/%b" % (app_id, rest)
+    return Place(Kind.APP, local, app_id.decode("latin-1"), rest, release)
 
 
 def _refuse_ambiguous(path: bytes, place: Place, prefix: bytes) -> None:
@@ -88,7 +98,7 @@ def _refuse_ambiguous(path: bytes, place: Place, prefix: bytes) -> None:
     if any(segment in (b".", b"..") for segment in _SEPARATORS.split(decoded)):
         raise Refused(400, "The path holds a '.' or '..' segment.")
     again = _split(decoded, prefix)
-    if (again.kind, again.app_id) != (place.kind, place.app_id):
+    if (again.kind, again.app_id, again.release) != (place.kind, place.app_id, place.release):
         raise Refused(400, "The path's percent-encoding hides where it leads.")
     nameless = place.kind is Kind.APP and not place.app_id
     if nameless or any(start.startswith(b"//") for start in (decoded, place.local, again.local)):

@@ -27,6 +27,7 @@ class Pool:
         self._options = options
         self._idle: defaultdict[int, list[Upstream]] = defaultdict(list)
         self._open: Counter[int] = Counter()
+        self._tunnels: Counter[int] = Counter()
         self._silent: set[Upstream] = set()
         self._connecting: set[asyncio.Task[None]] = set()
         self._now = 0.0  # as of the last sweep: times here are right to a second, and cost nothing
@@ -38,6 +39,15 @@ class Pool:
     def open(self) -> int:
         """How many connections there are: resting, at work, tunnels, and being made."""
         return sum(self._open.values())
+
+    def busy(self, port: int) -> int:
+        """How many of them do something: exchanges under way, and tunnels. Any thread may ask."""
+        count = self._open.get(port, 0)
+        return max(0, count - len(self._idle.get(port, ())))
+
+    def tunnels(self, port: int) -> int:
+        """How many of them are tunnels. Any thread may ask."""
+        return self._tunnels.get(port, 0)
 
     def take(self, port: int) -> Upstream | None:
         """A resting connection, the one used last; None when there is none."""
@@ -106,6 +116,17 @@ class Pool:
         if not self._open[port]:
             del self._open[port]
             self._idle.pop(port, None)
+
+    def tunnel_opened(self, port: int) -> None:
+        """One of the connections became a tunnel."""
+        self._tunnels[port] += 1
+
+    def tunnel_closed(self, port: int) -> None:
+        """A tunnel, and with it a connection, less."""
+        self._tunnels[port] -= 1
+        if not self._tunnels[port]:
+            del self._tunnels[port]
+        self.closed(port)
 
     def ack_soon(self, transport: asyncio.Transport) -> None:
         """Acknowledge in a moment what came on an app's WebSocket: see ``ask_quick_ack``."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import httptools
@@ -12,17 +11,17 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
+from hostd.gateway.affinity import Target, choose
+from hostd.gateway.asset import Asset
 from hostd.gateway.exchange import Exchange
 from hostd.gateway.head import MAX_HEAD, Field, Head, upstream_head
-from hostd.gateway.options import GatewayOptions
 from hostd.gateway.pages import Answer, problem, redirect
 from hostd.gateway.paths import Kind, Place, locate
 from hostd.gateway.refusal import Refused
 from hostd.gateway.shared import Gateway
 from hostd.gateway.turns import Reply, Turn
 from hostd.gateway.visitor import Visitor
-from hostd.models import RoutingTable
-from hostd.templating import Templates
+from hostd.models import Route
 
 logger = logging.getLogger(__name__)
 
@@ -192,10 +191,17 @@ class GatewayProtocol(Visitor):
         route = table.console if place.kind is Kind.CONSOLE else table.apps.get(place.app_id)
         if route is None or (route.port is None and place.wrong_base):
             return self._reply(head, pages.for_route(head, 404, route, None))
-        if route.port is None:
+        target = self._target(head, place, route)
+        if target is None:
             return self._reply(head, pages.for_route(head, 503, route, None))
         request = upstream_head(head, prefix + place.local, self.forwarding, self._local_host())
-        return Exchange(self, head, route, route.port, request, keep_alive=self._keeps_alive(head))
+        kind = Asset if target.others else Exchange
+        return kind(self, head, place, target, request, keep_alive=self._keeps_alive(head))
+
+    def _target(self, head: Head, place: Place, route: Route) -> Target | None:
+        if route.draining:
+            return choose(self.gateway.sessions, head, place, route)
+        return None if route.port is None else Target(place.app_id, route, route.port)
 
     def _local_host(self) -> bytes:
         host, port = self.server or ("localhost", None)
@@ -235,11 +241,6 @@ class GatewayProtocol(Visitor):
             self.send_400_response("Invalid HTTP request received.")
 
 
-def protocol_class(
-    lookup: Callable[[], RoutingTable], options: GatewayOptions, templates: Templates
-) -> type[GatewayProtocol]:
-    """The class to hand to ``uvicorn.Config(http=…)``. ``lookup`` is asked once per request.
-
-    Raises ValueError when a trusted proxy is no address or network.
-    """
-    return type("BoundGatewayProtocol", (GatewayProtocol,), {"gateway": Gateway(lookup, options, templates)})
+def protocol_class(gateway: Gateway) -> type[GatewayProtocol]:
+    """The class to hand to ``uvicorn.Config(http=…)``."""
+    return type("BoundGatewayProtocol", (GatewayProtocol,), {"gateway": gateway})

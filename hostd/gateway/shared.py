@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hostd.gateway.affinity import Sessions
 from hostd.gateway.options import GatewayOptions, TrustedProxies
 from hostd.gateway.pages import Pages
 from hostd.gateway.pool import Pool
@@ -12,7 +13,7 @@ from hostd.templating import Templates
 
 
 class Gateway:
-    """The routes, the options, the pages, and the connections to all apps."""
+    """The routes, the options, the pages, the connections to all apps, and whose sessions are where."""
 
     def __init__(
         self, lookup: Callable[[], RoutingTable], options: GatewayOptions, templates: Templates
@@ -23,4 +24,16 @@ class Gateway:
         self.prefix = options.prefix.encode("ascii")
         self.pages = Pages(templates)
         self.pool = Pool(options)
+        self.sessions = Sessions()
         self.trusted = TrustedProxies(options.trusted_proxies)
+
+    def busy(self, port: int) -> int:
+        """How many connections of visitors the process at ``port`` has at work: WebSockets and requests.
+
+        Any thread may ask. A tab whose WebSocket just broke is not among them until it comes back.
+        """
+        return self.pool.busy(port)
+
+    def tunnels(self, port: int) -> int:
+        """How many WebSockets the process at ``port`` has open. Any thread may ask."""
+        return self.pool.tunnels(port)

@@ -1,9 +1,13 @@
-"""Behind a 101: two sockets, and the bytes of each written to the other. No frame is looked at."""
+"""Behind a 101: two sockets, and the bytes of each written to the other.
+
+Of an app's first bytes a tunnel may learn whose session it is; behind them nothing is looked at.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -14,6 +18,9 @@ if TYPE_CHECKING:
 
     from hostd.gateway.pool import Pool
     from hostd.gateway.visitor import Visitor
+
+_FIRST_BYTES = 4096
+"""How many of an app's bytes may be looked at: what is looked for stands in the first few hundred."""
 
 
 class _End(asyncio.Protocol):
@@ -123,16 +130,53 @@ class AppEnd(_End):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The app's side is gone."""
-        self._pool.closed(self._port)
+        self._pool.tunnel_closed(self._port)
         super().connection_lost(exc)
 
 
-def splice(client: Visitor, upstream: Upstream, *, to_visitor: bytes, to_app: bytes) -> None:
-    """Make one tunnel of the two connections, and send each what was kept for it."""
+Understood = Callable[[bytes], bool]
+"""Is shown all that an app has sent behind its 101 so far, and answers whether that was enough."""
+
+
+class _ListeningEnd(AppEnd):
+    """Stands in an AppEnd's place until the app's first bytes are understood, or were too many."""
+
+    __slots__ = ("_plain", "_seen", "_understood")
+
+    def __init__(self, plain: AppEnd, understood: Understood) -> None:
+        super().__init__(plain.transport, plain.peer, plain._half_close_timeout, plain._pool, plain._port)
+        self._plain = plain
+        self._seen = b""
+        self._understood = understood
+
+    def data_received(self, data: bytes) -> None:
+        """Pass it on, and listen."""
+        super().data_received(data)
+        self._seen += data
+        if self._understood(self._seen) or len(self._seen) > _FIRST_BYTES:
+            self.transport.set_protocol(self._plain)
+
+
+def splice(
+    client: Visitor,
+    upstream: Upstream,
+    *,
+    answer: bytes,
+    behind: bytes,
+    early: bytes,
+    understood: Understood | None = None,
+) -> None:
+    """Make one tunnel of the two connections.
+
+    ``answer`` is the app's 101, ``behind`` what it has sent since, ``early`` what the visitor has.
+    """
     visitor, app = client.transport, upstream.transport
     limit = client.gateway.options.half_close_timeout
     visitor_end = VisitorEnd(visitor, app, limit, upstream.pool, client.server_state)
     app_end = AppEnd(app, visitor, limit, upstream.pool, upstream.port)
+    if understood is not None:
+        app_end = _ListeningEnd(app_end, understood)
+    upstream.pool.tunnel_opened(upstream.port)
     clogged = client.flow.write_paused
     client.let_go()
     upstream.let_go()
@@ -145,9 +189,11 @@ def splice(client: Visitor, upstream: Upstream, *, to_visitor: bytes, to_app: by
         visitor.pause_reading()
     else:
         visitor.resume_reading()
-    visitor.write(to_visitor)
-    if to_app:
-        app.write(to_app)
+    visitor.write(answer)
+    if behind:
+        app_end.data_received(behind)
+    if early:
+        app.write(early)
 
 
 def _keep_alive(transport: asyncio.Transport) -> None:

@@ -94,7 +94,9 @@ class Upstream(asyncio.Protocol):
                 return
             if status >= 200:
                 self._started = True
-                self._body(exchange, exchange.on_head(status, raw, self._reader), data)
+                answer = exchange.on_head(status, raw, self._reader)
+                if self.exchange is not None:
+                    self._body(exchange, answer, data)
                 return
             exchange.on_interim(raw)
 

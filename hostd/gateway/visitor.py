@@ -187,7 +187,7 @@ class Visitor(HttpToolsProtocol):
 
     def answer(self, exchange: Exchange, status: int, trouble: Trouble) -> None:
         """Write an answer of our own in the place of an app's."""
-        answer = self.gateway.pages.for_route(exchange.head, status, exchange.route, trouble)
+        answer = self.gateway.pages.for_route(exchange.head, status, exchange.target.route, trouble)
         self.transport.write(self._encode(exchange.head, answer, close=not exchange.keep_alive))
 
     def _encode(self, head: Head | None, answer: Answer, *, close: bool) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI, Request, WebSocket
 
-from hostd.gateway import GatewayOptions, GatewayProtocol, protocol_class
+from hostd.gateway import Gateway, GatewayOptions, GatewayProtocol, protocol_class
 from hostd.models import Route, RoutingTable, Status
 from hostd.templating import Templates
 
@@ -70,7 +70,8 @@ def running(
     """A gateway on a free port."""
     table = RoutingTable(console, MappingProxyType(dict(apps or {})))
     result: list[Running] = []
-    protocol = protocol_class(lambda: result[0].table, options or GatewayOptions(), Templates())
+    gateway = Gateway(lambda: result[0].table, options or GatewayOptions(), Templates())
+    protocol = protocol_class(gateway)
     config = uvicorn.Config(
         our_routes(),
         port=0,
@@ -84,12 +85,12 @@ def running(
     thread = threading.Thread(target=server.run)
     thread.start()
     wait_until(lambda: server.started, "uvicorn's start")
-    gateway = Running(server, protocol, thread, server.servers[0].sockets[0].getsockname()[1], table)
-    result.append(gateway)
+    door = Running(server, protocol, thread, server.servers[0].sockets[0].getsockname()[1], table)
+    result.append(door)
     try:
-        yield gateway
+        yield door
     finally:
-        gateway.stop()
+        door.stop()
 
 
 StartGateway = Callable[..., Running]

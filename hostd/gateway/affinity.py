@@ -1,0 +1,141 @@
+"""Which of an app's processes a request is for: the one that its tab's session lives in.
+
+New pages come from the active release. Everything else names its release by a mark in the path (see
+``page``), or shows its session's id: in an upload's path, or, from Streamlit 1.35 on, in the subprotocols
+of a WebSocket that is opened again. Which process a session is in was heard when it began. What shows
+neither goes to the active release, and to the older ones if that one has not got it.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Collection
+from typing import NamedTuple
+
+from hostd.gateway.head import Head
+from hostd.gateway.paths import Place
+from hostd.models import Route, RoutingTable
+
+ASSETS = (b"static/", b"media/", b"component/", b"app/static/", b"_stcore/", b"vendor/")
+"""How the paths of Streamlit begin that are no pages."""
+
+_LOST_AND_FOUND = (b"static/", b"media/", b"component/", b"app/static/", b"_stcore/bidi-components/")
+_STREAMS = (b"_stcore/stream", b"stream")
+_UPLOAD = re.compile(rb"(?:_stcore/)?upload_file/([^/]+)")
+_SESSION_ID = re.compile(rb"2\x24([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+"""A protobuf field with number 6 that holds a UUID as text: Initialize.session_id in every version."""
+
+_COMPRESSED = 0x40
+_MAX_MESSAGE = 64 * 1024
+_MAX_SESSIONS = 10_000
+
+
+class Target(NamedTuple):
+    """Where a request goes: the process at ``port``; those at ``others`` when it has not got it."""
+
+    app_id: str
+    route: Route
+    port: int
+    others: tuple[int, ...] = ()
+
+    def has_session(self, place: Place) -> bool:
+        """Whether a session will begin, or go on, behind a 101 to this request."""
+        return self.route.release is not None and place.rest in _STREAMS
+
+
+class Sessions:
+    """Which process each session is in. Used from one event loop only."""
+
+    def __init__(self) -> None:
+        self._apps: dict[str, dict[int, dict[bytes, None]]] = {}
+
+    def port_of(self, app_id: str, session: bytes) -> int | None:
+        """The port of the process that ``session`` began in, None when nothing is known of it."""
+        ports = self._apps.get(app_id, {})
+        return next((port for port, sessions in ports.items() if session in sessions), None)
+
+    def learn(self, table: RoutingTable, app_id: str, port: int, session: bytes) -> None:
+        """``session`` is in the process at ``port``. What ``table`` no longer knows is forgotten."""
+        for gone in self._apps.keys() - table.apps.keys():
+            del self._apps[gone]
+        route = table.apps.get(app_id)
+        live = _ports(route) if route is not None else ()
+        ports = {known: ids for known, ids in self._apps.get(app_id, {}).items() if known in live}
+        if port in live:
+            for sessions in ports.values():
+                sessions.pop(session, None)
+            _remember(ports.setdefault(port, {}), session)
+        self._apps[app_id] = ports
+
+    def __len__(self) -> int:
+        return sum(len(sessions) for ports in self._apps.values() for sessions in ports.values())
+
+
+def _remember(sessions: dict[bytes, None], session: bytes) -> None:
+    if len(sessions) >= _MAX_SESSIONS:
+        del sessions[next(iter(sessions))]
+    sessions[session] = None
+
+
+def _ports(route: Route) -> Collection[int | None]:
+    return (route.port, *route.draining.values())
+
+
+def choose(sessions: Sessions, head: Head, place: Place, route: Route) -> Target | None:
+    """The process for a request of an app that has draining releases; None when there is none."""
+    port = _port_of_session(sessions, head, place, route) or _port_of_mark(place, route)
+    if port is not None:
+        return Target(place.app_id, route, port)
+    if route.port is None:
+        return None
+    searched = _may_be_elsewhere(head, place)
+    return Target(place.app_id, route, route.port, tuple(route.draining.values()) if searched else ())
+
+
+def _port_of_mark(place: Place, route: Route) -> int | None:
+    """A mark that names no release that there is (any more) says nothing."""
+    if place.release is None:
+        return None
+    return route.port if place.release == route.release else route.draining.get(place.release)
+
+
+def _port_of_session(sessions: Sessions, head: Head, place: Place, route: Route) -> int | None:
+    session = _session_of(head, place)
+    if session is None:
+        return None
+    port = sessions.port_of(place.app_id, session)
+    return port if port in _ports(route) else None
+
+
+def _session_of(head: Head, place: Place) -> bytes | None:
+    """The session that a request itself names."""
+    if head.websocket:
+        protocols = head.get(b"sec-websocket-protocol").split(b",")
+        return protocols[2].strip() if len(protocols) > 2 else None
+    upload = _UPLOAD.match(place.rest or b"")
+    return upload[1] if upload else None
+
+
+def _may_be_elsewhere(head: Head, place: Place) -> bool:
+    simple = head.method in (b"GET", b"HEAD") and not head.has_body and not head.upgrade
+    return simple and place.rest is not None and place.rest.startswith(_LOST_AND_FOUND)
+
+
+def session_in(stream: bytes) -> bytes | None:
+    """The id of the session whose WebSocket begins with these bytes of the app's; None: not seen yet.
+
+    The last one: an installation's id may look the same, and comes before it.
+    """
+    found = _SESSION_ID.findall(_inflated(stream) if stream and stream[0] & _COMPRESSED else stream)
+    return found[-1] if found else None
+
+
+def _inflated(stream: bytes) -> bytes:
+    """What there is of a compressed first message (RFC 7692); nothing is known of the later ones."""
+    short = stream[1] & 0x7F if len(stream) > 1 else 0
+    start = {126: 4, 127: 10}.get(short, 2)
+    try:
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream[start:], _MAX_MESSAGE)
+    except zlib.error:
+        return b""
