@@ -13,19 +13,21 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from importlib.util import cache_from_source
 from pathlib import Path
+
+TAG = sys.implementation.cache_tag
+"""Names the bytecode of one Python version: 'cpython-311'. This is our own; venvs may have another."""
 
 UNUSED_DAYS = 30
 """An entry that no venv links is dropped when it is older than this."""
 
 
-def store_in(cache: Path) -> Path:
-    """The folder of all entries of this interpreter's version, in the platform's cache."""
-    return cache / f"bytecode-{sys.implementation.cache_tag}"
+def store_in(cache: Path, tag: str = TAG) -> Path:
+    """The folder of all entries of a Python version, in the platform's cache."""
+    return cache / f"bytecode-{tag}"
 
 
-def link_known(packages: Path, store: Path) -> int:
+def link_known(packages: Path, store: Path, tag: str = TAG) -> int:
     """Give the sources under ``packages`` the bytecode that the store has. Returns how many files."""
     known = {entry.name for entry in os.scandir(store)} if store.is_dir() else set()
     if not known:
@@ -34,7 +36,7 @@ def link_known(packages: Path, store: Path) -> int:
     for source in _sources(packages):
         key = _key(source)
         if key in known:
-            compiled = cache_from_source(source)
+            compiled = _compiled(source, tag)
             with contextlib.suppress(OSError):  # without it Python compiles by itself
                 os.makedirs(os.path.dirname(compiled), exist_ok=True)  # noqa: PTH103, PTH120 - thousands of files
                 os.link(store / key, compiled)
@@ -42,12 +44,12 @@ def link_known(packages: Path, store: Path) -> int:
     return linked
 
 
-def keep(packages: Path, store: Path) -> None:
+def keep(packages: Path, store: Path, tag: str = TAG) -> None:
     """Put what was compiled under ``packages`` into the store, and drop what nobody uses any more."""
     store.mkdir(mode=0o700, parents=True, exist_ok=True)
     for source in _sources(packages):
         with contextlib.suppress(OSError):
-            os.link(cache_from_source(source), store / _key(source))
+            os.link(_compiled(source, tag), store / _key(source))
     oldest = time.time() - UNUSED_DAYS * 86_400
     for entry in os.scandir(store):
         if (stat := entry.stat()).st_nlink == 1 and stat.st_mtime < oldest:
@@ -57,6 +59,12 @@ def keep(packages: Path, store: Path) -> None:
 def _sources(packages: Path) -> Iterator[str]:
     for folder, _, names in os.walk(packages):
         yield from (f"{folder}/{name}" for name in names if name.endswith(".py"))
+
+
+def _compiled(source: str, tag: str) -> str:
+    """Where Python looks for the bytecode of ``source`` (PEP 3147)."""
+    folder, _, name = source.rpartition("/")
+    return f"{folder}/__pycache__/{name.removesuffix('.py')}.{tag}.pyc"
 
 
 def _key(source: str) -> str:

@@ -1,0 +1,179 @@
+"""The uv calls that make a venv, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from packaging.utils import canonicalize_name
+from uv import find_uv_bin
+
+from hostd.builds import as_of, dependencies, interpreters
+from hostd.builds.dependencies import Wanted
+from hostd.builds.exits import NO_PYTHON, Stop
+from hostd.builds.interpreters import Python
+from hostd.builds.job import Job
+from hostd.builds.leftovers import Leftovers
+from hostd.builds.names import pins
+from hostd.builds.steps import Steps
+
+UV = find_uv_bin()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Installed:
+    """What an install made. ``built`` are the files that it left in the upload's own folder."""
+
+    python: str
+    interpreter: str
+    tag: str
+    packages: Path
+    resolved: list[str]
+    as_of: str | None
+    warnings: list[str]
+    built: list[str]
+
+
+def install(job: Job, steps: Steps) -> Installed:
+    """Make the venv of ``job``. Raises Stop."""
+    source, options = job.asked()
+    wanted = _read(job, source.dependencies)
+    for line in wanted.warnings:
+        steps.say(f"warning: {line}")
+    steps = replace(steps, folder=wanted.folder)
+    files = _files(steps, wanted)
+    python, flags, day = _plan(job, steps, wanted, files, options.python or source.python or wanted.python)
+    leftovers = Leftovers.before(job.bundle)
+    steps.must([UV, "venv", "--quiet", "--no-project", "--python", python.path, str(job.venv)])
+    _fill(job, steps, wanted, files, flags)
+    warnings = [*wanted.warnings, *_project(job, steps, wanted, flags)]
+    _streamlit(job, steps, flags)
+    return _look(job, steps, python, day, warnings=warnings, built=leftovers.clear())
+
+
+def _read(job: Job, name: str | None) -> Wanted:
+    try:
+        wanted = dependencies.read(job.bundle, name)
+    except dependencies.Unreadable as error:
+        raise Stop(1, f"error: {error}") from None
+    for file in wanted.files:
+        if not file.resolve().is_relative_to(job.bundle.resolve()):
+            raise Stop(1, f"error: {name} names a file outside of the upload: {file.name}")
+        if not file.is_file():
+            raise Stop(1, f"error: {name} names {file.relative_to(job.bundle)}, which is not in the upload")
+    return wanted
+
+
+def _files(steps: Steps, wanted: Wanted) -> list[str]:
+    """The files that uv resolves together; Streamlit is among what they name."""
+    files = [str(wanted.install)] if wanted.install else []
+    if wanted.converted is not None:
+        files.append(str(steps.write("requirements.txt", wanted.converted)))
+    if not wanted.locked and not wanted.hashed and not wanted.names_streamlit:
+        files.append(str(steps.write("streamlit.txt", "streamlit\n")))
+    return files
+
+
+def _plan(
+    job: Job, steps: Steps, wanted: Wanted, files: Sequence[str], python: str | None
+) -> tuple[Python, list[str], date | None]:
+    """(interpreter, uv's options, date that packages are as of)."""
+    if job.as_of and not wanted.locked:
+        on = date.fromisoformat(job.as_of)
+        chosen, flags = interpreters.choose(steps, python), as_of.flags(on)
+        steps.say(f"packages as of {on}")
+        return chosen, flags if _resolves(steps, files, chosen, flags) else flags[:2], on
+    if job.look_back and not wanted.locked:
+        return _looked_back(steps, wanted, files, interpreters.candidates(steps, python))
+    return interpreters.choose(steps, python), [], None
+
+
+def _looked_back(
+    steps: Steps, wanted: Wanted, files: Sequence[str], pythons: Sequence[Python]
+) -> tuple[Python, list[str], date]:
+    found = pins(wanted.lines, wanted.constraints)
+    if not found:
+        raise Stop(1, "error: no version is pinned: no way to look back")
+    start, built = as_of.released(steps, found, pythons[0])
+    steps.say(f"{', '.join(found)}: released by {start}, looking for packages of that time")
+    day = as_of.earliest(
+        start, pythons, lambda day: _resolves(steps, files, day.python, as_of.flags(day.on, built))
+    )
+    if day is None:
+        there = ", ".join(map(str, pythons))
+        raise Stop(1, f"error: from {start} on no day's packages fit together on Python {there}")
+    steps.say(f"resolved as of {day.on}, on Python {day.python}")
+    return day.python, as_of.flags(day.on, built), day.on
+
+
+def _resolves(steps: Steps, files: Sequence[str], python: Python, flags: Sequence[str]) -> bool:
+    code, _ = steps.ask([UV, "pip", "compile", "--quiet", "--python", python.path, *flags, *files])
+    return code == 0
+
+
+def _fill(job: Job, steps: Steps, wanted: Wanted, files: Sequence[str], flags: Sequence[str]) -> None:
+    if wanted.synced:
+        steps.must(
+            [UV, "sync", "--frozen", "--no-dev", "--inexact", "--python", str(job.venv / "bin" / "python")]
+        )
+    elif files:
+        steps.must([*_pip(job, "install"), *flags, *(part for file in files for part in ("-r", file))])
+
+
+def _project(job: Job, steps: Steps, wanted: Wanted, flags: Sequence[str]) -> list[str]:
+    """Install the project itself, where it is a package; one that can't be built is a warning."""
+    if wanted.project is None:
+        return []
+    code = steps.run([*_pip(job, "install"), *flags[:2], "--no-deps", "--editable", str(wanted.project)])
+    if code == 0:
+        return []
+    line = "the project of pyproject.toml can't be built, so that only its dependencies are installed"
+    steps.say(f"warning: {line}")
+    return [line]
+
+
+def _streamlit(job: Job, steps: Steps, flags: Sequence[str]) -> None:
+    """Streamlit, if nothing brought it."""
+    if "streamlit" not in _versions(_freeze(job, steps)):
+        steps.must([*_pip(job, "install"), *flags, "streamlit"])
+
+
+def _pip(job: Job, command: str) -> list[str]:
+    return [UV, "pip", command, "--python", str(job.venv)]
+
+
+def _freeze(job: Job, steps: Steps) -> list[str]:
+    code, text = steps.ask([*_pip(job, "freeze"), "--quiet"])
+    if code != 0:
+        raise Stop(1, "error: the installed packages can't be listed")
+    return text.splitlines()
+
+
+def _versions(resolved: Sequence[str]) -> dict[str, str]:
+    return {
+        canonicalize_name(name): version for name, _, version in (one.partition("==") for one in resolved)
+    }
+
+
+def _look(
+    job: Job, steps: Steps, python: Python, day: date | None, *, warnings: list[str], built: list[str]
+) -> Installed:
+    """What there is now."""
+    packages = next(job.venv.glob("lib/*/site-packages"))
+    tag = steps.ask([python.path, "-I", "-S", "-c", "import sys; print(sys.implementation.cache_tag)"])[
+        1
+    ].strip()
+    if not tag:
+        raise Stop(NO_PYTHON, f"error: {python.path} does not run")
+    return Installed(
+        python=".".join(map(str, python.version.release[:2])),
+        interpreter=python.path,
+        tag=tag,
+        packages=packages,
+        resolved=_freeze(job, steps),
+        as_of=str(day) if day else None,
+        warnings=warnings,
+        built=built,
+    )

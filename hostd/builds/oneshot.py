@@ -1,0 +1,100 @@
+"""The one-shot program: from a job to a venv, release.json, and compiled bytecode."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from hostd import bytecode
+from hostd.builds.exits import Stop
+from hostd.builds.install import Installed, install
+from hostd.builds.job import Job
+from hostd.builds.steps import Steps
+from hostd.errors import DiskFull
+from hostd.launch import die_with_parent
+from hostd.runlog import now, say
+from hostd.store import write_json
+
+_PTH = (
+    "import os, sys; sys.path += [p for p in [os.environ.get('HOSTD_APP_ROOT')] if p and p not in sys.path]\n"
+)
+
+
+def main(path: str) -> int:
+    """Run the job of the spec at ``path``."""
+    job = Job(**json.loads(Path(path).read_text(encoding="utf-8"))["job"])
+    try:
+        return run(job)
+    except DiskFull:
+        return errno.ENOSPC
+    except OSError as error:
+        say(Path(job.run_log), f"install: {error}")
+        return errno.ENOSPC if error.errno == errno.ENOSPC else 1
+
+
+def run(job: Job) -> int:
+    """Make the venv, mark the release complete, then compile bytecode. Returns the exit code."""
+    release = Path(job.release)
+    _clear(job.venv)
+    with (release / "install.log").open("ab", buffering=0) as log:
+        steps = Steps(log, job.bundle, release / "build", time.monotonic() + job.timeout)
+        try:
+            made = install(job, steps)
+        except Stop as stop:
+            if stop.line:
+                steps.say(stop.line)
+            _clear(job.venv)
+            return stop.code
+        finally:
+            _clear(steps.scratch)
+    store = bytecode.store_in(Path(job.cache), made.tag)
+    bytecode.link_known(made.packages, store, made.tag)
+    _complete(job, made)
+    _compile(job, made, store)
+    return 0
+
+
+def _clear(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _complete(job: Job, made: Installed) -> None:
+    (made.packages / "hostd_app_root.pth").write_text(_PTH, encoding="utf-8")
+    versions = dict(line.split("==", 1) for line in made.resolved if "==" in line)
+    record = {
+        "release": job.number,
+        "created_at": now(),
+        "dependency_key": job.dependency_key,
+        "python": made.python,
+        "streamlit_version": versions.get("streamlit"),
+        "resolved": made.resolved,
+        "as_of": made.as_of,
+        "warnings": made.warnings,
+        "built": made.built,
+    }
+    write_json(Path(job.release, "release.json"), record)
+
+
+def _compile(job: Job, made: Installed, store: Path) -> None:
+    """Bytecode for what the first start did not import, at idle priority, one venv at a time.
+
+    After the mark, so that nobody waits for it; ``-I -S`` so that nothing foreign runs.
+    """
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    with Path(job.cache, "compile.lock").open("a", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with suppress(OSError):  # an interpreter that went away meanwhile: Python compiles by itself
+            subprocess.run(
+                [made.interpreter, "-I", "-S", "-m", "compileall", "-q", "-q", str(made.packages)],
+                check=False, preexec_fn=die_with_parent,
+            )  # fmt: skip
+        bytecode.keep(made.packages, store, made.tag)

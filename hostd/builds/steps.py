@@ -1,0 +1,106 @@
+"""Running the programs of one install: their output to the log, all within one time limit."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from hostd.builds.exits import OUT_OF_TIME, Stop
+from hostd.launch import die_with_parent
+
+_NO_SPACE = re.compile(r"No space left on device|os error 28|Disk quota exceeded")
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """``folder`` is the working directory, ``scratch`` has files of ours; ``deadline``: monotonic clock."""
+
+    log: IO[bytes]
+    folder: Path
+    scratch: Path
+    deadline: float
+
+    def say(self, line: str) -> None:
+        """One line of ours."""
+        self._tee(f"{line}\n".encode())
+
+    def write(self, name: str, text: str) -> Path:
+        """A file of ours for a program to read."""
+        self.scratch.mkdir(exist_ok=True)
+        path = self.scratch / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def run(self, command: Sequence[str], folder: Path | None = None) -> int:
+        """Run a program, its output to the log; once more when it was killed. Raises Stop: out of time."""
+        code = 1
+        for _ in range(2):
+            code = self._run(command, folder, subprocess.STDOUT, self._tee)
+            if code >= 0:
+                return code
+            self.say(f"{Path(command[0]).name} was killed by signal {-code}")
+        return 1
+
+    def must(self, command: Sequence[str], folder: Path | None = None) -> None:
+        """Run a program that has to succeed. Raises Stop."""
+        if code := self.run(command, folder):
+            raise Stop(code)
+
+    def ask(self, command: Sequence[str], folder: Path | None = None) -> tuple[int, str]:
+        """(exit code, standard output) of a program; nothing is logged. Raises Stop when time is over."""
+        lines: list[bytes] = []
+        code = self._run(command, folder, subprocess.DEVNULL, lines.append)
+        return code, b"".join(lines).decode("utf-8", "replace")
+
+    def _run(
+        self, command: Sequence[str], folder: Path | None, stderr: int, each: Callable[[bytes], None]
+    ) -> int:
+        process = subprocess.Popen(
+            command,
+            cwd=folder or self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread runs yet
+        )
+        late = threading.Event()
+        timer = threading.Timer(max(0.0, self.deadline - time.monotonic()), _end, (process, late))
+        timer.start()
+        full = False
+        with process, contextlib.closing(process.stdout or open(os.devnull, "rb")) as output:  # noqa: PTH123
+            for line in output:
+                full = full or bool(_NO_SPACE.search(line.decode("utf-8", "replace")))
+                each(line)
+        timer.cancel()
+        if late.is_set():
+            raise Stop(OUT_OF_TIME)
+        return errno.ENOSPC if full and process.returncode else process.returncode
+
+    def _tee(self, line: bytes) -> None:
+        for write in (self.log.write, sys.stdout.buffer.write):
+            with contextlib.suppress(OSError):  # a full disk loses the line; uv will say what is wrong
+                write(line)
+        sys.stdout.flush()
+
+
+def _end(process: subprocess.Popen[bytes], late: threading.Event) -> None:
+    """Kill the program and what it left: a build backend outlives uv."""
+    late.set()
+    process.kill()
+    # As a supervisord program we lead a group that holds nobody else.
+    for _ in range(10 if os.getpgrp() == os.getpid() else 0):  # again: one may fork while we look
+        for pid in [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]:
+            with contextlib.suppress(OSError):
+                if pid != os.getpid() and os.getpgid(pid) == os.getpgrp():
+                    os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,96 @@
+"""Requirement files as text: decoded, joined to logical lines, followed to the files that they name.
+
+As pip's documentation "Requirements File Format" has it: ``-r`` and ``-c`` are relative to the file that
+names them, local paths to the working directory.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_NESTED = re.compile(r"(?:-r|-c|--requirements?|--constraints?)(?:\s*=\s*|\s+|(?<=-[rc]))(\S.*)")
+_CONSTRAINT = re.compile(r"-c|--constraint")
+_OPTION = re.compile(r"(?:-e|--editable|-f|--find-links)(?:\s*=\s*|\s+|(?<=-[ef]))(\S.*)")
+_DEPTH = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A requirements file with all that it names: files in order, and their requirement lines."""
+
+    files: tuple[Path, ...]
+    lines: tuple[str, ...]
+    constraints: tuple[str, ...]
+    hashed: bool
+
+
+def decode(data: bytes) -> str:
+    """Text in UTF-8, with or without a BOM, or in UTF-16 with one; what is neither is marked."""
+    encoding = next((name for bom, name in _BOMS if data.startswith(bom)), "utf-8")
+    return data.decode(encoding, "replace")
+
+
+def read(path: Path) -> str:
+    """The text of a file; '' when it is not there."""
+    try:
+        return decode(path.read_bytes())
+    except OSError:
+        return ""
+
+
+def logical_lines(text: str) -> list[str]:
+    """Continuations joined, comments cut off, blank lines left out."""
+    joined = re.sub(r"\\\r?\n", " ", text)
+    lines = (re.sub(r"(^|\s)#.*$", "", line).strip() for line in joined.splitlines())
+    return [line for line in lines if line]
+
+
+def tree(path: Path) -> Tree:
+    """``path`` and every file that it names with -r or -c, each once."""
+    files: dict[Path, None] = {}
+    found: list[tuple[bool, str]] = []
+    hashed = False
+    for constraint, file, line in _walk(path, False, files, _DEPTH):
+        hashed = hashed or "--hash" in line
+        if not _NESTED.fullmatch(line) and file:
+            found.append((constraint, re.split(r"\s--(?:hash|config-settings?|global-option)\b", line)[0]))
+    lines = tuple(line for constraint, line in found if not constraint)
+    return Tree(tuple(files), lines, tuple(line for constraint, line in found if constraint), hashed)
+
+
+def _walk(
+    path: Path, constraint: bool, seen: dict[Path, None], depth: int
+) -> Iterator[tuple[bool, Path, str]]:
+    if path in seen or depth == 0:
+        return
+    seen[path] = None
+    for line in logical_lines(read(path)):
+        yield constraint, path, line
+        nested = _NESTED.fullmatch(line)
+        if nested and "://" not in nested[1]:
+            target = Path(path.parent, nested[1].strip("\"'")).resolve()
+            yield from _walk(target, constraint or bool(_CONSTRAINT.match(line)), seen, depth - 1)
+
+
+def local_path(line: str) -> str | None:
+    """The path on this machine that a requirement line installs from; None for any other line."""
+    option = _OPTION.fullmatch(line)
+    place = option[1] if option else re.sub(r"^[\w.\[\],-]+\s*@\s*", "", line)
+    place = re.split(r"\s+;|\s+#|\s--", place)[0].strip().strip("\"'")
+    if place.startswith("file:"):
+        return re.sub(r"^file:(//(?=/))?", "", place)
+    if "://" in place or (line.startswith("-") and not option):
+        return None
+    place = re.sub(r"\[[^\]]*\]$", "", place)
+    is_path = bool(option) or place.startswith(".") or "/" in place.split(";")[0]
+    return place if is_path or re.fullmatch(r"\S+\.(whl|zip|tar\.gz)", place) else None
+
+
+def is_editable(line: str) -> bool:
+    """Whether the line asks for an editable install."""
+    return line.startswith(("-e", "--editable"))
