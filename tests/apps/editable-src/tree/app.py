@@ -1,0 +1,4 @@
+import streamlit as st
+from brass.band import NAME
+
+st.title(NAME)

@@ -1,0 +1,3 @@
+import iniconfig
+
+NAME = f"Brass band with {iniconfig.__name__}"

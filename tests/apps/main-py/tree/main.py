@@ -1,0 +1,4 @@
+import iniconfig
+import streamlit as st
+
+st.title(f"From main.py, with {iniconfig.__name__}")

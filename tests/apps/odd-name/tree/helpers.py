@@ -1,0 +1,2 @@
+def greet(whom: str) -> str:
+    return f"Hello from {whom}"

@@ -1,0 +1,4 @@
+import helpers
+import streamlit as st
+
+st.title(helpers.greet(st.secrets["greeting"]))

@@ -1,0 +1,1 @@
+BEGIN = "The answer is"

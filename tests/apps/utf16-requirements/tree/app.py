@@ -1,0 +1,4 @@
+import pluggy
+import streamlit as st
+
+st.title(f"UTF-16, pluggy {pluggy.__version__}")

@@ -1,0 +1,4 @@
+import sortedcontainers
+import streamlit as st
+
+st.title(f"Locked by uv: {sortedcontainers.__version__}")
