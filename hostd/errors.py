@@ -4,9 +4,11 @@ HostdError                      500  something broke; what to do is in the text
 ├── SettingsError                    the environment is wrong: the start is refused
 ├── RequestError                4xx  the caller can mend it
 │   ├── Invalid                 422  names the field
+│   │   └── AmbiguousEntry           lists the scripts that may be meant
 │   ├── Unauthorized            401
 │   ├── Forbidden               403  a foreign page, or a foreign name of this machine
 │   ├── UnknownApp              404
+│   ├── UnknownRelease          404
 │   ├── Conflict                409
 │   ├── TooLarge                413
 │   ├── UnsupportedMedia        415
@@ -55,6 +57,14 @@ class Invalid(RequestError):
         self.message = message
 
 
+class AmbiguousEntry(Invalid):
+    """Several scripts of a bundle, ``candidates``, may be the one to run; or none is at a usual place."""
+
+    def __init__(self, message: str, candidates: tuple[str, ...]) -> None:
+        super().__init__("entry", message)
+        self.candidates = candidates
+
+
 class Unauthorized(RequestError):
     """The admin token is missing or wrong."""
 
@@ -77,6 +87,18 @@ class UnknownApp(RequestError):
 
     def __init__(self, app_id: str) -> None:
         super().__init__(f"There is no app with the id '{app_id}'. GET /api/apps lists those there are.")
+
+
+class UnknownRelease(RequestError):
+    """The app has no such release (any more)."""
+
+    status = 404
+    title = "No such release"
+
+    def __init__(self, app_id: str, number: int) -> None:
+        super().__init__(
+            f"The app '{app_id}' has no release {number}. GET /api/apps/{app_id}/releases lists those it has."
+        )
 
 
 class Conflict(RequestError):
