@@ -1,23 +1,20 @@
-"""App: one app under ``?id=``: open, start, stop, restart, delete; its log, its code, its settings."""
+"""App: one app under ``?id=``: open, start, stop, restart, delete; its log, releases, files, settings."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from console.client import App, Missing, Refused
+from console.answers import App
+from console.client import Missing
 from console.code_tab import code_tab
-from console.desk import Desk, act, heading, local, plain, tell, watch
-from console.parts import (
-    ask_delete,
-    badge,
-    confirm_delete,
-    failure,
-    live_log,
-    missing,
-    open_link,
-    progress,
-    steps,
-)
+from console.deletion import ask_delete, confirm_delete
+from console.desk import Desk, act, heading, local, plain, watch
+from console.failures import failure
+from console.parts import badge, draining, live_log, missing, on_its_way, open_link
+from console.releases_tab import releases_tab
+from console.settings_tab import settings_tab
+
+TABS = {"log": live_log, "releases": releases_tab, "code": code_tab, "settings": settings_tab}
 
 
 def show(desk: Desk) -> None:
@@ -40,8 +37,15 @@ def _head(desk: Desk, app: App) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         heading(plain(app.name))
         badge(app, say)
+        draining(app, say)
     st.caption(
-        say("app_facts", id=app.app_id, version=app.streamlit_version or "–", time=local(app.updated_at))
+        say(
+            "app_facts",
+            id=app.app_id,
+            release=app.release or "–",
+            version=app.streamlit_version or "–",
+            time=local(app.updated_at),
+        )
     )
     with st.container(horizontal=True, vertical_alignment="center"):
         open_link(app, say("app_open"), primary=True)
@@ -64,49 +68,13 @@ def _state(desk: Desk, app: App) -> None:
     # One container, full or empty: were what follows to change its place, tabs and edits would start anew.
     with st.container():
         if app.busy:
-            steps(app, desk.say)
-            progress(app, desk.say)
-            if app.pid:
-                st.caption(desk.say("now_updating"))
+            on_its_way(app, desk.say)
         else:
-            failure(app, desk.say)
+            failure(desk, app)
 
 
 def _tabs(desk: Desk, app: App) -> None:
-    """All three are drawn, seen or not: so an edit survives a look at the log."""
-    log, code, settings = st.tabs([desk.say(f"tab_{name}") for name in ("log", "code", "settings")])
-    with log:
-        live_log(desk, app)
-    with code:
-        code_tab(desk, app)
-    with settings:
-        _settings(desk, app)
-
-
-def _settings(desk: Desk, app: App) -> None:
-    with st.form("rename", border=False):
-        label, hint = desk.say("new_name"), desk.say("rename_text")
-        name = st.text_input(label, value=app.name, max_chars=100, help=hint)
-        if st.form_submit_button(desk.say("rename_save")):
-            _rename(desk, app, (name or "").strip())
-    facts = {
-        "fact_id": app.app_id,
-        "fact_link": app.access_url,
-        "fact_port": app.port,
-        "fact_pid": app.pid,
-        "fact_streamlit": app.streamlit_version,
-        "fact_created": local(app.created_at),
-        "fact_updated": local(app.updated_at),
-    }
-    st.table({desk.say(key): plain(str(value or "–")) for key, value in facts.items()}, border="horizontal")
-
-
-def _rename(desk: Desk, app: App, name: str) -> None:
-    try:
-        with st.spinner(desk.say("code_busy")):
-            desk.hostd.change(app.app_id, name=name)
-    except Refused as error:
-        st.error(plain(str(error)))
-        return
-    tell(desk.say("renamed"), ":material/check_circle:")
-    st.rerun()
+    """All are drawn, seen or not: so an edit survives a look at the log."""
+    for tab, draw in zip(st.tabs([desk.say(f"tab_{name}") for name in TABS]), TABS.values(), strict=True):
+        with tab:
+            draw(desk, app)

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from console.client import App
+from console.answers import App
+from console.deletion import ask_delete, confirm_delete
 from console.desk import Desk, act, heading, local, plain, watch
-from console.parts import ask_delete, badge, confirm_delete, failure_line, open_link
+from console.failures import failure_line
+from console.parts import badge, draining, open_link, under_way
+from console.upload import Upload
 
 DEMO = Path(__file__).resolve().parent.parent / "demo_app"
 PER_PAGE = 20
@@ -47,9 +50,10 @@ def _teach(desk: Desk) -> None:
 
 def _deploy_demo(desk: Desk) -> None:
     created: list[App] = []
-    code, needs = (DEMO / "app.py").read_bytes(), (DEMO / "requirements.txt").read_bytes()
-    name = desk.say("apps_demo_name")
-    if desk.do(desk.say("apps_demo_busy"), lambda: created.append(desk.hostd.create(name, code, needs))):
+    names = {"app": "app.py", "requirements": "requirements.txt"}
+    files = tuple((part, name, (DEMO / name).read_bytes()) for part, name in names.items())
+    upload = Upload({"name": desk.say("apps_demo_name")}, files)
+    if desk.do(desk.say("apps_demo_busy"), lambda: created.append(desk.hostd.create(upload))):
         desk.go("deploy", id=created[0].app_id)
     st.rerun()
 
@@ -85,10 +89,12 @@ def _row(desk: Desk, app: App) -> None:
             st.page_link(desk.pages["app"], label=f"**{plain(app.name)}**", query_params={"id": app.app_id})
         with state:
             badge(app, desk.say)
+            under_way(app, desk.say)
+            draining(app, desk.say)
         updated.caption(local(app.updated_at))
         with actions:
             _actions(desk, app)
-        failure_line(app)
+        failure_line(app.error or app.warning)
 
 
 def _actions(desk: Desk, app: App) -> None:

@@ -9,17 +9,21 @@ ApiError
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
+from console.answers import App, FileChange, Release, Template, known
+from console.upload import Upload
+
 QUICK = httpx.Timeout(10, connect=2)
 SLOW = httpx.Timeout(60, connect=2)
-"""For calls that wait for a process to end, and for uploads."""
+"""For calls that wait for a process to end."""
+LONG = httpx.Timeout(600, connect=2)
+"""For uploads, and for what hostd fetches before it answers."""
 
-BUSY = frozenset({"created", "installing", "starting"})
+LANGUAGES = {"zh": "zh-CN, zh;q=0.9", "en": "en"}
 
 
 class ApiError(Exception):
@@ -35,62 +39,29 @@ class TokenNeeded(ApiError):
 
 
 class Refused(ApiError):
-    """hostd answered with a problem; the text is its ``detail``."""
+    """hostd answered with a problem; the text is its ``detail``.
 
-    def __init__(self, status: int, detail: str) -> None:
+    ``candidates`` are the files that could be the entry, when it can't tell.
+    """
+
+    def __init__(self, status: int, detail: str, candidates: tuple[str, ...] = ()) -> None:
         super().__init__(detail)
         self.status = status
+        self.candidates = candidates
 
 
 class Missing(Refused):
     """hostd answered 404."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """Why an app, or its last update, failed."""
-
-    kind: str
-    message: str
-    log_tail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    """An app as ``/api`` tells it; comparable, so that "has anything changed?" is ``==``."""
-
-    app_id: str
-    name: str
-    status: str
-    access_url: str
-    created_at: str
-    updated_at: str
-    error: Failure | None = None
-    port: int | None = None
-    pid: int | None = None
-    requirements_sha256: str | None = None
-    app_sha256: str | None = None
-    streamlit_version: str | None = None
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
-        """Fields that a newer hostd adds are passed over."""
-        known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
-        error = known.get("error")
-        return cls(**{**known, "error": Failure(**error) if error else None})
-
-    @property
-    def busy(self) -> bool:
-        """On its way somewhere: worth looking at every second."""
-        return self.status in BUSY
-
-
 class Hostd:
     """hostd as one caller sees it. ``http`` carries the base URL and may be shared; the token may not."""
 
-    def __init__(self, http: httpx.Client, token: str | None = None) -> None:
+    def __init__(self, http: httpx.Client, token: str | None = None, language: str = "en") -> None:
         self._http = http
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._headers = {"Accept-Language": LANGUAGES.get(language, "en")}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
 
     def health(self) -> dict[str, Any]:
         """Version, supervisord's state, counts."""
@@ -104,24 +75,17 @@ class Hostd:
         """One app."""
         return App.from_json(self._json("GET", _path(app_id)))
 
-    def create(self, name: str, code: bytes, requirements: bytes | None = None) -> App:
-        """Upload; answers at once, the install goes on behind."""
-        files = _files(code, requirements)
-        return App.from_json(self._json("POST", "/api/apps", data={"name": name}, files=files, timeout=SLOW))
+    def gallery(self) -> list[Template]:
+        """The templates that an app can begin with."""
+        return [Template(**known(Template, item)) for item in self._json("GET", "/api/gallery")]
 
-    def change(
-        self,
-        app_id: str,
-        *,
-        name: str | None = None,
-        code: bytes | None = None,
-        requirements: bytes | None = None,
-    ) -> App:
-        """Rename, replace files, or both; a changed file redeploys."""
-        # A multipart body needs a file part to be one; (None, text) is a plain field in it.
-        parts: dict[str, Any] = {"name": (None, name)} if name is not None else {}
-        parts |= _files(code, requirements)
-        return App.from_json(self._json("PATCH", _path(app_id), files=parts, timeout=SLOW))
+    def create(self, upload: Upload) -> App:
+        """A new app; answers at once, the install goes on behind."""
+        return App.from_json(self._json("POST", "/api/apps", files=upload.parts(), timeout=LONG))
+
+    def change(self, app_id: str, upload: Upload) -> App:
+        """Rename, set options, or lay files over those that are there; all but the name redeploys."""
+        return App.from_json(self._json("PATCH", _path(app_id), files=upload.parts(), timeout=LONG))
 
     def act(self, app_id: str, action: str) -> App:
         """``start``, ``stop`` or ``restart``."""
@@ -135,9 +99,45 @@ class Hostd:
         """The last lines of ``run.log``."""
         return str(self._json("GET", f"{_path(app_id)}/logs", params={"tail": tail})["logs"])
 
-    def file(self, app_id: str, name: str) -> str:
-        """``app.py`` or ``requirements.txt`` as text."""
-        return self._ask("GET", f"{_path(app_id)}/files/{name}").text
+    def files(self, app_id: str) -> list[str]:
+        """The paths of an app's files."""
+        return [str(item["path"]) for item in self._json("GET", f"{_path(app_id)}/files")]
+
+    def file(self, app_id: str, path: str) -> str:
+        """One file as text."""
+        return self._ask("GET", f"{_path(app_id)}/files/{quote(path)}").text
+
+    def releases(self, app_id: str) -> list[Release]:
+        """Every release, newest first."""
+        return [Release.from_json(item) for item in self._json("GET", f"{_path(app_id)}/releases")]
+
+    def release(self, app_id: str, number: int) -> Release:
+        """One release, with what it installed and how."""
+        return Release.from_json(self._json("GET", _path(app_id, number)))
+
+    def deploy(self, app_id: str, upload: Upload, *, force: bool = False) -> Release:
+        """A new release of an app; ``force`` accepts a first page that raises."""
+        path, params = f"{_path(app_id)}/releases", _force(force)
+        return Release.from_json(self._json("POST", path, params=params, files=upload.parts(), timeout=LONG))
+
+    def activate(self, app_id: str, number: int, *, force: bool = False) -> Release:
+        """Back, or forward, to a release that is kept."""
+        path = f"{_path(app_id, number)}/activate"
+        return Release.from_json(self._json("POST", path, params=_force(force), timeout=SLOW))
+
+    def end_drain(self, app_id: str, number: int) -> App:
+        """End the sessions that go on with an old release."""
+        path = f"{_path(app_id, number)}/drain"
+        return App.from_json(self._json("POST", path, params={"now": "true"}, timeout=SLOW))
+
+    def bundle(self, app_id: str, number: int) -> bytes:
+        """A release as a zip."""
+        return self._ask("GET", f"{_path(app_id, number)}/bundle", timeout=LONG).content
+
+    def diff(self, app_id: str, number: int, base: int) -> list[FileChange]:
+        """What changed from release ``base`` to this one."""
+        answer = self._json("GET", f"{_path(app_id, number)}/diff", params={"base": base}, timeout=SLOW)
+        return [FileChange(**known(FileChange, item)) for item in answer["files"]]
 
     def _json(self, method: str, path: str, **more: Any) -> Any:
         try:
@@ -154,13 +154,13 @@ class Hostd:
         return answer
 
 
-def _path(app_id: str) -> str:
-    return f"/api/apps/{quote(app_id, safe='')}"
+def _path(app_id: str, release: int | None = None) -> str:
+    path = f"/api/apps/{quote(app_id, safe='')}"
+    return path if release is None else f"{path}/releases/{release}"
 
 
-def _files(code: bytes | None, requirements: bytes | None) -> dict[str, Any]:
-    parts = {"app": ("app.py", code), "requirements": ("requirements.txt", requirements)}
-    return {field: part for field, part in parts.items() if part[1] is not None}
+def _force(force: bool) -> dict[str, str]:
+    return {"force": "true"} if force else {}
 
 
 def _check(answer: httpx.Response) -> None:
@@ -171,15 +171,19 @@ def _check(answer: httpx.Response) -> None:
     if answer.status_code in {502, 504}:  # an outer proxy speaks for a hostd that is away
         raise Unreachable(f"HTTP {answer.status_code}")
     kind = Missing if answer.status_code == 404 else Refused
-    raise kind(answer.status_code, _detail(answer))
+    problem = _problem(answer)
+    detail = (
+        problem.get("detail") or problem.get("title") or f"HTTP {answer.status_code}: {answer.text[:200]}"
+    )
+    raise kind(answer.status_code, str(detail), tuple(map(str, problem.get("candidates") or ())))
 
 
-def _detail(answer: httpx.Response) -> str:
+def _problem(answer: httpx.Response) -> dict[str, Any]:
     try:
         problem = answer.json()
-        return str(problem.get("detail") or problem.get("title"))
-    except (ValueError, AttributeError):
-        return f"HTTP {answer.status_code}: {answer.text[:200]}"
+    except ValueError:
+        return {}
+    return problem if isinstance(problem, dict) else {}
 
 
 def connect(api_url: str, transport: httpx.BaseTransport | None = None) -> httpx.Client:

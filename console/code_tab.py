@@ -1,72 +1,115 @@
-"""The code of one app: edited in place, or replaced by files. Saving redeploys."""
+"""The files of one app: edited in place, or replaced. Saving redeploys."""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 
 import streamlit as st
 
-from console.client import App, Missing, Refused
+from console.answers import App
+from console.client import Missing, Refused
 from console.desk import Desk, plain, tell
+from console.upload import Upload
+
+NEEDS = "requirements.txt"
 
 
 def code_tab(desk: Desk, app: App) -> None:
     """Editor first; files behind a fold, for those who edit elsewhere."""
     _editor(desk, app)
     with st.expander(desk.say("code_replace"), icon=":material/upload_file:", type="compact"):
-        _files(desk, app)
+        _replace(desk, app)
+
+
+def _edits(app: App) -> dict[str, str]:
+    """What was edited and is not saved yet, by path: another file may be looked at meanwhile."""
+    edits: dict[str, str] = st.session_state.setdefault(f"edits_{app.app_id}", {})
+    return edits
 
 
 def _editor(desk: Desk, app: App) -> None:
-    old = {name: _file(desk, app, name) for name in ("app.py", "requirements.txt")}
-    with st.form("code", border=False):
-        code = _text(app, "app.py", old["app.py"], 420)
-        needs = _text(app, "requirements.txt", old["requirements.txt"], 120)
-        if st.form_submit_button(desk.say("code_save"), type="primary", icon=":material/save:"):
-            _save(
-                desk, app, _changed(old, {"app.py": code, "requirements.txt": needs}), desk.say("code_same")
-            )
+    path = _choose(desk, app)
+    edits = _edits(app)
+    if path:
+        _edit(desk, app, path, edits)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(desk.say("code_save"), type="primary", icon=":material/save:"):
+            _save(desk, app, ((name, text.encode()) for name, text in edits.items()), "code_same")
+        if edits and st.button(desk.say("code_drop"), type="tertiary"):
+            _forget(app)
+            st.rerun()
+    if edits:
+        st.caption(desk.say("code_edited", files=plain(", ".join(sorted(edits)))))
 
 
-def _text(app: App, name: str, text: str, height: int) -> str:
-    # The key carries the content: after a change made elsewhere the editor shows that, not its own memory.
-    key = f"code_{app.app_id}_{name}_{zlib.crc32(text.encode())}"
-    return st.text_area(name, text, height=height, key=key, persist_state="session") or ""
-
-
-def _file(desk: Desk, app: App, name: str) -> str:
+def _choose(desk: Desk, app: App) -> str:
     try:
-        return desk.hostd.file(app.app_id, name)
+        paths = desk.hostd.files(app.app_id)
     except Missing:
-        return ""  # an app uploaded without requirements
+        paths = []  # no release has got that far
+    known = dict.fromkeys([*paths, *([app.entry] if not paths else []), NEEDS])
+    options = sorted(known, key=lambda path: (path != app.entry, path.count("/"), path))
+    chosen = st.selectbox(
+        desk.say("code_file"),
+        options,
+        placeholder=desk.say("code_file_hint"),
+        help=desk.say("code_file_hint"),
+        accept_new_options=True,
+        key=f"file_{app.app_id}",
+        persist_state="session",
+    )
+    return (chosen or "").strip().lstrip("/")
 
 
-def _changed(old: dict[str, str], new: dict[str, str]) -> dict[str, bytes]:
-    return {name: text.encode() for name, text in new.items() if text != old[name]}
+def _edit(desk: Desk, app: App, path: str, edits: dict[str, str]) -> None:
+    try:
+        old = desk.hostd.file(app.app_id, path)
+    except Missing:
+        old = ""  # a new file
+    except Refused as error:
+        st.info(plain(str(error)))  # not a text file
+        return
+    # The key carries the content: after a change made elsewhere the editor shows that, not its own memory.
+    key = f"code_{app.app_id}_{path}_{zlib.crc32(old.encode())}_{_round(app)}"
+    text = st.text_area(path, old, height=420, key=key, persist_state="session") or ""
+    edits.pop(path, None)
+    if text != old:
+        edits[path] = text
 
 
-def _files(desk: Desk, app: App) -> None:
+def _round(app: App) -> int:
+    return int(st.session_state.get(f"edit_round_{app.app_id}", 0))
+
+
+def _forget(app: App) -> None:
+    """Begin anew: with other keys, so that no editor shows its own memory."""
+    _edits(app).clear()
+    st.session_state[f"edit_round_{app.app_id}"] = _round(app) + 1
+
+
+def _replace(desk: Desk, app: App) -> None:
     with st.form("files", border=False, clear_on_submit=True):
         left, right = st.columns(2)
-        code = left.file_uploader("app.py", type="py", key="replace_app")
-        needs = right.file_uploader("requirements.txt", type="txt", key="replace_requirements")
+        code = left.file_uploader(plain(app.entry), type="py", key="replace_app")
+        needs = right.file_uploader(NEEDS, type="txt", key="replace_requirements")
         if st.form_submit_button(desk.say("code_upload")):
-            files = {"app.py": code, "requirements.txt": needs}
-            new = {name: file.getvalue() for name, file in files.items() if file is not None}
-            _save(desk, app, new, desk.say("code_no_file"))
+            files = {app.entry: code, NEEDS: needs}
+            new = [(name, file.getvalue()) for name, file in files.items() if file is not None]
+            _save(desk, app, new, "code_no_file")
 
 
-def _save(desk: Desk, app: App, files: dict[str, bytes], nothing: str) -> None:
-    if not files:
-        st.info(nothing)
+def _save(desk: Desk, app: App, files: Iterable[tuple[str, bytes]], nothing: str) -> None:
+    upload = Upload(files=tuple(("files", name, content) for name, content in files))
+    if not upload.files:
+        st.info(desk.say(nothing))
         return
     try:
         with st.spinner(desk.say("code_busy")):
-            desk.hostd.change(
-                app.app_id, code=files.get("app.py"), requirements=files.get("requirements.txt")
-            )
+            desk.hostd.change(app.app_id, upload)
     except Refused as error:
         st.error(plain(str(error)))
         return
+    _edits(app).clear()
     tell(desk.say("code_saved"), ":material/rocket_launch:")
     st.rerun()

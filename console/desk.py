@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from console.client import ApiError, App, Hostd, Refused, Unreachable
+from console.answers import App
+from console.client import ApiError, Hostd, Refused, Unreachable
 from console.texts import Say
 
 Seen = TypeVar("Seen")

@@ -36,7 +36,8 @@ def main(http: httpx.Client, public_base: str) -> None:
     st.logo(str(LOGO), size="large", icon_image=str(ICON))
     say = _language()
     pages: dict[str, st.Page] = {}
-    desk = Desk(Hostd(http, st.session_state.get("token")), say, pages, public_base, st.empty())
+    hostd = Hostd(http, st.session_state.get("token"), say.language)
+    desk = Desk(hostd, say, pages, public_base, st.empty())
     pages |= {name: _page(desk, name) for name in PAGES}
     page = st.navigation(list(pages.values()))
     tell_now()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import streamlit as st
-from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from console.client import Refused
-from console.desk import Desk, heading, plain
+from console.desk import Desk, heading
+from console.draft import Draft
+from console.upload import Upload
+from console.upload_form import upload_form
 
-SAMPLE = 'import streamlit as st\n\nst.title("Hello")\n'
+DRAFT = Draft("new")
 
 
 def show(desk: Desk) -> None:
@@ -21,64 +23,36 @@ def show(desk: Desk) -> None:
             say("new_name"),
             placeholder=say("new_name_hint"),
             max_chars=100,
-            key=_draft("new_name"),
+            key=DRAFT.key("new_name"),
             persist_state="session",
         )
-        code, needs = _sources(desk)
-        if st.form_submit_button(say("new_deploy"), type="primary", icon=":material/rocket_launch:"):
-            _deploy(desk, (name or "").strip(), code, needs)
+        asked = upload_form(desk, DRAFT, say("new_deploy"))
+        if asked.sent:
+            _deploy(desk, (name or "").strip(), asked.read())
     with st.expander(say("new_curl"), icon=":material/terminal:", type="compact"):
         st.code(
             _curl(desk.public_base, protected="token" in st.session_state), language="bash", wrap_lines=True
         )
 
 
-def _sources(desk: Desk) -> tuple[bytes | None, bytes | None]:
-    """Two files, or pasted text where there is no file."""
-    say = desk.say
-    upload, paste = st.tabs([say("new_upload"), say("new_paste")])
-    left, right = upload.columns(2)
-    app_file = left.file_uploader("app.py", type="py", key=_draft("new_app_file"))
-    needs_file = right.file_uploader(say("new_optional"), type="txt", key=_draft("new_requirements_file"))
-    with paste:
-        code = _paste("app.py", SAMPLE, 280)
-        needs = _paste(say("new_optional"), "pandas\n", 100)
-    return _content(app_file, code), _content(needs_file, needs)
-
-
-def _paste(label: str, placeholder: str, height: int) -> str | None:
-    key = _draft(f"code_new_{placeholder[:6]}")
-    return st.text_area(label, placeholder=placeholder, height=height, key=key, persist_state="session")
-
-
-def _draft(key: str) -> str:
-    """Typing is kept until it is deployed; the next form starts empty."""
-    return f"{key}_{st.session_state.get('drafts', 0)}"
-
-
-def _content(file: UploadedFile | None, text: str | None) -> bytes | None:
-    if file is not None:
-        return file.getvalue()
-    return text.encode() if text and text.strip() else None
-
-
-def _deploy(desk: Desk, name: str, code: bytes | None, needs: bytes | None) -> None:
-    if not name or code is None:
-        st.error(desk.say("new_no_name" if not name else "new_no_code"))
+def _deploy(desk: Desk, name: str, upload: Upload | None) -> None:
+    if upload is None:
+        return
+    if not (name or upload.title):
+        st.error(desk.say("new_no_name"))
         return
     try:
         with st.spinner(desk.say("new_busy")):
-            app = desk.hostd.create(name, code, needs)
+            app = desk.hostd.create(upload.having(name=name or upload.title[:100]))
     except Refused as error:
-        st.error(plain(str(error)))
+        DRAFT.refuse(error, upload)
         return
-    st.session_state["drafts"] = st.session_state.get("drafts", 0) + 1
+    DRAFT.done()
     desk.go("deploy", id=app.app_id)
 
 
 def _curl(base: str, *, protected: bool) -> str:
     token = '  -H "Authorization: Bearer $TOKEN" \\\n' if protected else ""
     return (
-        f'curl -sS -X POST "{base.rstrip("/")}/api/apps" \\\n{token}'
-        '  -F "name=demo" -F "app=@app.py" -F "requirements=@requirements.txt"'
+        f'curl -sS -X POST "{base.rstrip("/")}/api/apps" \\\n{token}  -F "name=demo" -F "bundle=@project.zip"'
     )

@@ -6,19 +6,22 @@ from contextlib import suppress
 
 import streamlit as st
 
-from console.client import ApiError, App, Missing, Refused
-from console.desk import Desk, heading, plain, tell
-from console.texts import TEXTS, Say
+from console.answers import App
+from console.client import ApiError
+from console.desk import Desk, heading, plain
+from console.failures import log_download
+from console.texts import Say
 
 LOG_LINES = 400
 LOG_HEIGHT = 380
-WHOLE_LOG = 10_000
 
 COLOURS = {"created": "gray", "installing": "blue", "starting": "blue", "running": "green",
            "stopped": "gray", "failed": "red"}  # fmt: skip
 ICONS = {"created": "hourglass_empty", "installing": "downloading", "starting": "rocket_launch",
          "running": "check_circle", "stopped": "pause_circle", "failed": "error"}  # fmt: skip
-STEPS = ("created", "installing", "starting", "running")
+STEPS = ("waiting", "installing", "starting", "first_session", "switching")
+STEP_OF = {"created": "waiting", "installing": "installing", "starting": "starting"}
+"""A new app's status, where hostd names no step."""
 
 
 def badge(app: App, say: Say) -> None:
@@ -26,6 +29,21 @@ def badge(app: App, say: Say) -> None:
     colour, icon = COLOURS.get(app.status, "gray"), ICONS.get(app.status, "help")
     with st.container(key=f"status_{app.app_id}", width="content"):
         st.markdown(f":{colour}-badge[:material/{icon}: {say(app.status)}]")
+
+
+def draining(app: App, say: Say) -> None:
+    """How many old releases go on for open sessions."""
+    if app.draining:
+        count = say("draining_count", count=len(app.draining))
+        st.markdown(f":gray-badge[:material/hourglass_bottom: {count}]", width="content")
+
+
+def under_way(app: App, say: Say) -> None:
+    """The step of the release on its way to an app that runs meanwhile."""
+    if app.deploying and app.release is not None:
+        step = say(f"step_{app.deploying.step}")
+        text = say("release_short", step=step, release=app.deploying.release)
+        st.markdown(f":blue-badge[:material/rocket_launch: {text}]", width="content")
 
 
 def open_link(app: App, label: str, *, primary: bool = False) -> None:
@@ -39,9 +57,17 @@ def open_link(app: App, label: str, *, primary: bool = False) -> None:
     )
 
 
+def step_of(app: App) -> str | None:
+    """How far the release on its way has come."""
+    return app.deploying.step if app.deploying else STEP_OF.get(app.status)
+
+
 def progress(app: App, say: Say) -> None:
     """What is happening to it now, in a sentence."""
-    text = say(f"now_{app.status}", name=f"**{plain(app.name)}**")
+    step = step_of(app)
+    if app.status == "created" or step is None:
+        step = app.status
+    text = say(f"now_{step}", name=f"**{plain(app.name)}**")
     if app.busy:
         st.info(text, icon="spinner")
     elif app.status == "running":
@@ -58,42 +84,28 @@ def missing(desk: Desk, app_id: str) -> None:
         desk.go("apps")
 
 
-def steps(app: App, say: Say) -> None:
-    """How far a new app has come."""
-    reached = STEPS.index(app.status) if app.status in STEPS else 0
+def on_its_way(app: App, say: Say) -> None:
+    """The steps of the release on its way, and what visitors see meanwhile."""
+    steps(step_of(app), say)
+    progress(app, say)
+    if app.deploying and app.release is not None:
+        st.caption(say("now_updating", release=app.deploying.release))
+
+
+def steps(step: str | None, say: Say) -> None:
+    """How far a release has come; None is all the way."""
+    reached = STEPS.index(step) if step in STEPS else len(STEPS)
     with st.container(horizontal=True, gap="small", key="steps"):
-        for number, step in enumerate(STEPS):
-            st.markdown(_step(number, reached, say(f"step_{step}")), width="content")
+        for number, name in enumerate(STEPS):
+            st.markdown(_step(number, reached, say(f"step_{name}")), width="content")
 
 
 def _step(number: int, reached: int, label: str) -> str:
-    if number < reached or reached == len(STEPS) - 1 or number == 0:
+    if number < reached or number == 0:
         return f":green-badge[:material/check: {label}]"
     if number == max(reached, 1):
         return f":blue-badge[:material/more_horiz: {label}]"
     return f":gray-badge[{label}]"
-
-
-def failure(app: App, say: Say) -> None:
-    """What went wrong, in which lines, and what to do about it."""
-    if app.error is None:
-        return
-    todo = f"todo_{app.error.kind}"
-    text = f"{plain(app.error.message)}\n\n{say(todo if todo in TEXTS else 'todo_internal')}"
-    if app.status == "failed":
-        st.error(text, title=say("failed_title"), icon=":material/error:")
-    else:
-        st.warning(text, title=say("update_failed_title"), icon=":material/warning:")
-    if app.error.log_tail:
-        with st.expander(say("last_lines"), expanded=True, type="compact"):
-            st.code(app.error.log_tail, language=None, wrap_lines=True)
-
-
-def failure_line(app: App) -> None:
-    """The failure in one line, for a list."""
-    if app.error is not None:
-        first = (app.error.message.splitlines() or [app.error.kind])[0]
-        st.markdown(f":red[:small[{plain(first[:160])}]]")
 
 
 def live_log(desk: Desk, app: App) -> None:
@@ -117,56 +129,5 @@ def _log_bar(desk: Desk, app: App) -> tuple[bool, bool]:
         refresh = st.toggle(desk.say("log_refresh"), value=True, key="log_refresh")
         scroll = st.toggle(desk.say("log_scroll"), value=True, key="log_scroll")
         st.space("stretch")
-        st.download_button(
-            desk.say("log_download"),
-            lambda: desk.hostd.logs(app.app_id, WHOLE_LOG),
-            f"{app.app_id}.log",
-            "text/plain",
-            icon=":material/download:",
-            type="tertiary",
-            on_click="ignore",
-        )
+        log_download(desk, app, desk.say("log_download"), "log_download")
     return refresh, scroll
-
-
-def ask_delete(app: App) -> None:
-    """Remember the question: the page may be drawn again, by itself, before it is answered."""
-    st.session_state["deleting"] = app.app_id
-
-
-def _keep() -> None:
-    st.session_state.pop("deleting", None)
-
-
-def confirm_delete(desk: Desk, apps: list[App]) -> None:
-    """The question whether to delete, if it was asked about one of these apps."""
-    wanted = st.session_state.get("deleting")
-    for app in apps:
-        if app.app_id == wanted:
-            st.dialog(desk.say("delete_title"), on_dismiss=_keep)(_delete_dialog)(desk, app)
-
-
-def _delete_dialog(desk: Desk, app: App) -> None:
-    st.write(desk.say("delete_text", name=f"**{plain(app.name)}**"))
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        if st.button(desk.say("delete_no"), key="delete_no"):
-            _keep()
-            st.rerun()
-        if st.button(desk.say("delete_yes"), type="primary", key="delete_yes"):
-            _delete(desk, app)
-
-
-def _delete(desk: Desk, app: App) -> None:
-    try:
-        with st.spinner(desk.say("delete_busy")):
-            desk.hostd.delete(app.app_id)
-    except Missing:
-        pass  # somebody else was faster
-    except Refused as error:
-        st.error(desk.say("refused", detail=plain(str(error))))
-        return
-    except ApiError:
-        st.rerun()  # a dialog is a fragment: the frame around the page says what is wrong
-    _keep()
-    tell(desk.say("deleted", name=plain(app.name)), ":material/delete:")
-    desk.go("apps")

@@ -50,3 +50,9 @@ def press(at: AppTest, label: str) -> AppTest:
 def widget(elements: Any, label: str) -> Any:
     """The first of these widgets with this label."""
     return next(element for element in elements if element.label == label)
+
+
+def choose_way(at: AppTest, label: str, area: str = "new") -> AppTest:
+    """Open one of the tabs of an upload's form."""
+    at.session_state[f"ways_{area}_0"] = label
+    return at.run()

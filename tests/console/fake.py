@@ -26,16 +26,50 @@ def app_json(app_id: str = ID, **changes: Any) -> dict[str, Any]:
         "access_url": f"http://127.0.0.1:8080/apps/{app_id}/",
         "created_at": "2025-11-22T20:30:00Z",
         "updated_at": "2025-11-22T20:31:00Z",
-        "requirements_sha256": "b" * 64,
-        "app_sha256": "a" * 64,
         "streamlit_version": "1.67.0",
+        "release": 1,
+        "deploying": None,
+        "draining": [],
+        "warning": None,
+        "entry": "app.py",
+        "options": {"environment": {}, "drain_minutes": None, "strategy": "auto", "python": None,
+                    "as_of": None, "entry": None},
+        **changes,
+    }  # fmt: skip
+
+
+def release_json(number: int, state: str = "retired", **changes: Any) -> dict[str, Any]:
+    """A release as /api tells it."""
+    source: dict[str, Any] = {
+        "kind": "bundle", "entry": "app.py", "url": None, "ref": None, "commit": None, "subdir": None,
+        "dependencies": "requirements.txt", "python": None, "packages": [], "warnings": [],
+        "size": 2048, "files": 2, "sha256": "c" * 64,
+    }  # fmt: skip
+    return {
+        "app_id": ID,
+        "release": number,
+        "state": state,
+        "created_at": "2025-11-22T20:30:00Z",
+        "by": "",
+        "note": f"note {number}",
+        "source": source | changes.pop("source", {}),
+        "options": {},
+        "python": "3.11.9",
+        "streamlit_version": "1.67.0",
+        "strategy": "overlap",
+        "as_of": None,
+        "ended_at": "2025-11-22T20:31:00Z",
+        "error": None,
+        "warning": None,
         **changes,
     }
 
 
-def failure(kind: str, message: str = "It broke.", log_tail: str = "line one\nline two") -> dict[str, str]:
-    """An app's ``error``."""
-    return {"kind": kind, "message": message, "log_tail": log_tail}
+def failure(
+    kind: str, message: str = "It broke.", log_tail: str = "line one\nline two", advice: str = "Mend it."
+) -> dict[str, str]:
+    """An app's or a release's ``error``."""
+    return {"kind": kind, "message": message, "advice": advice, "log_tail": log_tail, "log_url": "/x"}
 
 
 @dataclass
@@ -45,11 +79,16 @@ class FakeHostd:
     apps: dict[str, dict[str, Any]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=lambda: {"app.py": "import streamlit\n"})
     health: dict[str, Any] = field(default_factory=dict)
+    releases: list[dict[str, Any]] = field(default_factory=list)
+    gallery: list[dict[str, str]] = field(default_factory=list)
+    changes: list[dict[str, Any]] = field(default_factory=list)
     refusal: tuple[int, str] | None = None
+    candidates: list[str] = field(default_factory=list)
     token: str = ""
     down: bool = False
     calls: list[str] = field(default_factory=list)
     sent: dict[str, str] = field(default_factory=dict)
+    language: str = ""
 
     def add(self, app_id: str = ID, **changes: Any) -> FakeHostd:
         """One more app."""
@@ -67,12 +106,15 @@ class FakeHostd:
             raise httpx.ConnectError("refused")
         if self.token and request.headers.get("Authorization") != f"Bearer {self.token}":
             return problem(401, "Unauthorized")
+        self.language = request.headers.get("Accept-Language", "")
         self.calls.append(f"{request.method} {request.url.raw_path.decode()}")
         if self.refusal and request.method != "GET":
-            return problem(*self.refusal)
+            self.sent = form(request) if "Content-Type" in request.headers else {}
+            return problem(*self.refusal, candidates=self.candidates)
         parts = request.url.path.removeprefix("/api/").split("/")
         routes: dict[str, Callable[[], httpx.Response]] = {
             "health": self._health,
+            "gallery": lambda: httpx.Response(200, json=self.gallery),
             "apps": lambda: self._all(request) if len(parts) == 1 else self._one(request, *parts[1:]),
         }
         return routes[parts[0]]()
@@ -85,7 +127,7 @@ class FakeHostd:
             return httpx.Response(200, json=list(self.apps.values()))
         self.sent = form(request)
         app_id = next(f"new-{n}" for n in itertools.count(1) if f"new-{n}" not in self.apps)
-        self.add(app_id, name=self.sent["name"], status="created")
+        self.add(app_id, name=self.sent["name"], status="created", release=None)
         return httpx.Response(201, json=self.apps[app_id])
 
     def _one(self, request: httpx.Request, app_id: str, *rest: str) -> httpx.Response:
@@ -95,7 +137,9 @@ class FakeHostd:
         if rest[:1] == ("logs",):
             return httpx.Response(200, json={"app_id": app_id, "logs": "first line\nlast line"})
         if rest[:1] == ("files",):
-            return self._file(rest[1])
+            return self._file("/".join(rest[1:]))
+        if rest[:1] == ("releases",):
+            return self._releases(request, app, *rest[1:])
         self._change(request, app, rest)
         return httpx.Response(200, json=app)
 
@@ -109,27 +153,57 @@ class FakeHostd:
             app["status"] = "stopped" if rest[0] == "stop" else "running"
 
     def _file(self, name: str) -> httpx.Response:
+        if not name:
+            return httpx.Response(200, json=[{"path": path, "size": 1} for path in self.files])
         if name not in self.files:
             return problem(404, f"The app has no {name}.")
         return httpx.Response(200, text=self.files[name])
 
+    def _releases(
+        self, request: httpx.Request, app: dict[str, Any], number: str = "", what: str = ""
+    ) -> httpx.Response:
+        if not number and request.method == "POST":
+            self.sent = form(request)
+            self.releases.insert(0, release_json(len(self.releases) + 1, "deploying"))
+            app["deploying"] = {
+                "release": len(self.releases),
+                "step": "waiting",
+                "since": "2025-11-22T20:31:00Z",
+            }
+            return httpx.Response(202, json=self.releases[0])
+        if not number:
+            return httpx.Response(200, json=self.releases)
+        if what == "diff":
+            return httpx.Response(200, json={"release": 2, "base": 1, "files": self.changes})
+        if what == "drain":
+            app["draining"] = []
+            return httpx.Response(200, json=app)
+        found = [release for release in self.releases if release["release"] == int(number)]
+        return httpx.Response(200, json=found[0]) if found else problem(404, f"There is no release {number}.")
 
-def form(request: httpx.Request) -> dict[str, str]:
-    """The fields of a multipart body, files included."""
+
+def parts(request: httpx.Request) -> list[tuple[str, str, bytes]]:
+    """The parts of a multipart body: field, file name ('' for a plain field), content."""
     head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
     message = email.message_from_bytes(head + request.read(), policy=email.policy.HTTP)
-    fields = {}
+    found = []
     for part in message.iter_parts():
         content = part.get_payload(decode=True)
         assert isinstance(content, bytes)
-        fields[str(part.get_param("name", header="content-disposition"))] = content.decode()
-    return fields
+        name = str(part.get_param("name", header="content-disposition"))
+        found.append((name, str(part.get_filename("")), content))
+    return found
 
 
-def problem(status: int, detail: str) -> httpx.Response:
+def form(request: httpx.Request) -> dict[str, str]:
+    """The fields of a multipart body; ``files`` go by their own names."""
+    return {file if name == "files" else name: content.decode() for name, file, content in parts(request)}
+
+
+def problem(status: int, detail: str, **more: Any) -> httpx.Response:
     """RFC 9457."""
     return httpx.Response(
         status,
-        json={"type": "about:blank", "title": "No", "status": status, "detail": detail},
+        json={"type": "about:blank", "title": "No", "status": status, "detail": detail, **more},
         headers={"Content-Type": "application/problem+json"},
     )

@@ -7,8 +7,10 @@ import dataclasses
 import httpx
 import pytest
 
-from console.client import App, Hostd, Missing, Refused, TokenNeeded, Unreachable, connect
-from tests.console.fake import ID, FakeHostd, app_json, failure
+from console.answers import App
+from console.client import Hostd, Missing, Refused, TokenNeeded, Unreachable, connect
+from console.upload import Upload, of_text
+from tests.console.fake import ID, FakeHostd, app_json, failure, release_json
 
 
 def _answering(answer: httpx.Response | Exception) -> Hostd:
@@ -35,20 +37,20 @@ def test_two_looks_at_an_unchanged_app_are_equal() -> None:
 
 def test_an_upload_travels_as_a_form() -> None:
     fake = FakeHostd()
-    app = Hostd(fake.http).create("销售", b"print(1)", b"pandas\n")
+    app = Hostd(fake.http).create(of_text("print(1)", "pandas\n").having(name="销售"))
     assert app.status == "created"
     assert fake.sent == {"name": "销售", "app": "print(1)", "requirements": "pandas\n"}
 
 
 def test_without_requirements_the_field_is_left_out() -> None:
     fake = FakeHostd()
-    Hostd(fake.http).create("Demo", b"print(1)")
+    Hostd(fake.http).create(of_text("print(1)", "").having(name="Demo"))
     assert set(fake.sent) == {"name", "app"}
 
 
 def test_a_rename_alone_is_a_form_too() -> None:
     fake = FakeHostd().add()
-    assert Hostd(fake.http).change(ID, name="Other").name == "Other"
+    assert Hostd(fake.http).change(ID, Upload({"name": "Other"})).name == "Other"
     assert fake.sent == {"name": "Other"}
 
 
@@ -84,7 +86,7 @@ def test_an_outer_proxy_without_hostd_is_unreachable(status: int) -> None:
 def test_a_problem_is_told_in_its_own_words() -> None:
     fake = FakeHostd(refusal=(409, "The id 'demo' is taken. Choose another."))
     with pytest.raises(Refused, match="taken") as caught:
-        Hostd(fake.http).create("Demo", b"")
+        Hostd(fake.http).create(Upload({"name": "Demo"}))
     assert caught.value.status == 409
 
 
@@ -99,6 +101,30 @@ def test_a_200_that_is_not_hostd_is_an_error_of_the_tree() -> None:
         _answering(httpx.Response(200, text="<html>Welcome to the proxy")).apps()
 
 
+def test_the_console_s_language_is_asked_for_and_the_candidates_of_an_entry_are_told() -> None:
+    fake = FakeHostd(refusal=(422, "Which one?"), candidates=["a.py", "b.py"])
+    with pytest.raises(Refused) as caught:
+        Hostd(fake.http, language="zh").create(Upload({"name": "Demo"}))
+    assert caught.value.candidates == ("a.py", "b.py")
+    assert fake.language.startswith("zh")
+
+
+def test_releases_are_made_run_ended_and_compared() -> None:
+    change = {"path": "app.py", "status": "changed", "diff": "-a\n+b"}
+    fake = FakeHostd(releases=[release_json(1)], changes=[change, {**change, "diff": None}]).add()
+    hostd = Hostd(fake.http)
+    assert hostd.deploy(ID, of_text("print(1)", ""), force=True).release == 2
+    assert hostd.activate(ID, 1, force=True).source.kind == "bundle"
+    assert hostd.end_drain(ID, 1).draining == ()
+    assert [change.diff for change in hostd.diff(ID, 2, 1)] == ["-a\n+b", None]
+    assert [call for call in fake.calls if "?" in call] == [
+        f"POST /api/apps/{ID}/releases?force=true",
+        f"POST /api/apps/{ID}/releases/1/activate?force=true",
+        f"POST /api/apps/{ID}/releases/1/drain?now=true",
+        f"GET /api/apps/{ID}/releases/2/diff?base=1",
+    ]
+
+
 def test_every_call_has_an_end() -> None:
     seen: list[dict[str, float | None]] = []
 
@@ -109,5 +135,5 @@ def test_every_call_has_an_end() -> None:
     hostd = Hostd(connect("http://hostd.test", httpx.MockTransport(handle)))
     hostd.app(ID)
     hostd.act(ID, "stop")
-    hostd.create("Demo", b"")
+    hostd.create(Upload({"name": "Demo"}))
     assert all(limit for timeout in seen for limit in timeout.values())

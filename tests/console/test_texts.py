@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import string
 from pathlib import Path
 
 import pytest
 
-from console.parts import COLOURS
+from console.parts import COLOURS, STEPS
+from console.releases_tab import COLOURS as RELEASE_COLOURS
 from console.texts import LANGUAGES, TEXTS, Say, language_of
-from hostd.models import FailureKind, Status
+from hostd.models import ReleaseState, Status, Step, Strategy
 
 SOURCES = Path(__file__).resolve().parents[2] / "console"
 
@@ -29,23 +31,35 @@ def test_a_text_exists_in_every_language_with_the_same_fields(key: str) -> None:
 @pytest.mark.parametrize("key", TEXTS)
 def test_chinese_texts_are_not_left_in_english(key: str) -> None:
     english, chinese = TEXTS[key]
-    product_names = {"supervisord", "Streamlit", "Id"}
+    product_names = {"supervisord", "Streamlit", "Python", "Id", "git", "{time} · {by}"}
     assert english in product_names or any("\u4e00" <= letter <= "\u9fff" for letter in chinese)
 
 
 def test_no_text_is_left_over() -> None:
-    code = "".join(path.read_text("utf-8") for path in SOURCES.glob("*.py") if path.name != "texts.py")
-    made_of_parts = ("step_", "now_", "todo_", "tab_")
-    unused = {
-        key
-        for key in TEXTS
-        if f'"{key}"' not in code
-        and f"'{key}'" not in code
-        and not key.startswith(made_of_parts)
-        and key not in set(Status)
-    }
-    busy = {key for key in unused if key.removesuffix("_busy") in {"start", "stop", "restart"}}
-    assert unused - busy == set()
+    code = "".join(path.read_text("utf-8") for path in SOURCES.glob("*.py"))
+    made_of_parts = ("step_", "now_", "tab_", "way_", "source_", "strategy_", "file_")
+    made = {f"release_{state}" for state in ReleaseState} | set(Status)
+    busy = {f"{action}_busy" for action in ("start", "stop", "restart")}
+    hints = {"entry_hint", "python_hint"}
+    left = {key for key in TEXTS if not re.search(f"[\"']{key}[\"']", code)}
+    assert {key for key in left - made - busy - hints if not key.startswith(made_of_parts)} == set()
+
+
+@pytest.mark.parametrize("state", list(ReleaseState))
+def test_every_state_of_a_release_has_a_word_and_a_colour(state: ReleaseState) -> None:
+    assert f"release_{state}" in TEXTS
+    assert state in RELEASE_COLOURS
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_every_step_of_a_deploy_has_a_word_and_a_sentence(step: Step) -> None:
+    assert step in STEPS
+    assert f"now_{step}" in TEXTS
+
+
+@pytest.mark.parametrize("strategy", list(Strategy))
+def test_every_strategy_has_a_word(strategy: Strategy) -> None:
+    assert f"strategy_{strategy}" in TEXTS
 
 
 @pytest.mark.parametrize("status", list(Status))
@@ -53,11 +67,6 @@ def test_every_status_of_hostd_has_a_word_a_colour_and_a_sentence(status: Status
     assert status in TEXTS
     assert status in COLOURS
     assert f"now_{status}" in TEXTS or status == Status.FAILED  # a failure has its own sentences
-
-
-@pytest.mark.parametrize("kind", list(FailureKind))
-def test_every_failure_says_what_to_do(kind: FailureKind) -> None:
-    assert f"todo_{kind}" in TEXTS
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,181 @@
+"""What hostd answers, as typed values; comparable, so that "has anything changed?" is ``==``.
+
+Fields that a newer hostd adds are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+BUSY = frozenset({"created", "installing", "starting"})
+
+
+def known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of an answer that ``cls`` has fields for; null is the field's default."""
+    found = {each.name: data[each.name] for each in fields(cls) if data.get(each.name) is not None}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why something failed: ``message`` is the cause, ``advice`` what to do; in the console's language."""
+
+    kind: str
+    message: str
+    advice: str = ""
+    log_tail: str = ""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> Self | None:
+        """One failure, or none."""
+        return cls(**known(cls, data)) if data else None
+
+
+@dataclass(frozen=True, slots=True)
+class Deploying:
+    """The release on its way, and how far it is."""
+
+    release: int
+    step: str
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> Self | None:
+        """One, or none."""
+        return cls(**known(cls, data)) if data else None
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """A release that only goes on for the sessions that began on it."""
+
+    release: int
+    until: str = ""
+    connections: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What people set for an app."""
+
+    entry: str | None = None
+    python: str | None = None
+    as_of: str | None = None
+    drain_minutes: float | None = None
+    strategy: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app as ``/api`` tells it."""
+
+    app_id: str
+    name: str
+    status: str
+    access_url: str
+    created_at: str
+    updated_at: str
+    error: Failure | None = None
+    warning: Failure | None = None
+    release: int | None = None
+    deploying: Deploying | None = None
+    draining: tuple[Draining, ...] = ()
+    options: Options = Options()
+    entry: str = "app.py"
+    port: int | None = None
+    pid: int | None = None
+    streamlit_version: str | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """One app."""
+        inner = {
+            "error": Failure.from_json(data.get("error")),
+            "warning": Failure.from_json(data.get("warning")),
+            "deploying": Deploying.from_json(data.get("deploying")),
+            "draining": tuple(Draining(**known(Draining, item)) for item in data.get("draining") or ()),
+            "options": Options(**known(Options, data.get("options") or {})),
+        }
+        return cls(**{**known(cls, data), **inner})
+
+    @property
+    def busy(self) -> bool:
+        """On its way somewhere: worth looking at every second."""
+        return self.status in BUSY or self.deploying is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a release came from, and what was found in it."""
+
+    kind: str = "files"
+    entry: str = ""
+    url: str = ""
+    ref: str = ""
+    commit: str = ""
+    subdir: str = ""
+    dependencies: str = ""
+    sha256: str = ""
+    size: int = 0
+    files: int = 0
+    packages: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One release; ``resolved`` and ``install_log`` come with a single one only."""
+
+    release: int
+    state: str
+    created_at: str = ""
+    ended_at: str = ""
+    by: str = ""
+    note: str = ""
+    source: Source = Source()
+    python: str = ""
+    streamlit_version: str = ""
+    strategy: str = ""
+    as_of: str = ""
+    error: Failure | None = None
+    warning: Failure | None = None
+    resolved: tuple[str, ...] = ()
+    install_log: str = ""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """One release."""
+        inner = {
+            "source": Source(**known(Source, data.get("source") or {})),
+            "error": Failure.from_json(data.get("error")),
+            "warning": Failure.from_json(data.get("warning")),
+        }
+        return cls(**{**known(cls, data), **inner})
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """What became of one file between two releases; ``diff`` is None when it is not text."""
+
+    path: str
+    status: str
+    diff: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One app of the gallery."""
+
+    name: str
+    title: str = ""
+    title_zh: str = ""
+    description: str = ""
+    description_zh: str = ""
+
+    def told(self, language: str) -> tuple[str, str]:
+        """Title and description."""
+        english = (self.title or self.name, self.description)
+        chinese = (self.title_zh or english[0], self.description_zh or english[1])
+        return chinese if language == "zh" else english
