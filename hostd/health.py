@@ -74,6 +74,11 @@ class Ports:
                 if owner is not None and owner[0] == app_id and owner[1] not in releases:
                     del self._leases[holder]
 
+    def leased(self, holder: str) -> bool:
+        """Whether ``holder`` has a port."""
+        with self._lock:
+            return holder in self._leases
+
     def exhausted(self) -> bool:
         """Whether a lease would be refused now."""
         with self._lock:

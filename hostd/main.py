@@ -26,9 +26,12 @@ from hostd.health import Health, Ports
 from hostd.layout import Layout
 from hostd.lifecycle import Lifecycle
 from hostd.lifecycle.deploy import Deployer
+from hostd.lifecycle.draining import Drainer
+from hostd.lifecycle.gate import Gate
 from hostd.lifecycle.installing import Installer
 from hostd.lifecycle.launching import Launcher
 from hostd.lifecycle.registry import Registry
+from hostd.lifecycle.takeover import Takeover
 from hostd.lifecycle.workers import Slots
 from hostd.models import Route, Status
 from hostd.settings import Settings, load
@@ -49,6 +52,7 @@ class House:
     layout: Layout
     templates: Templates
     lifecycle: Lifecycle
+    gateway: Gateway
 
 
 def build(settings: Settings) -> House:
@@ -67,15 +71,28 @@ def build(settings: Settings) -> House:
     installer = Installer(**shared, slots=Slots(settings.parallel_installs))
     ports = Ports(settings.port_min, settings.port_max)
     launcher = Launcher(**shared, ports=ports, health=Health(), slots=Slots(settings.parallel_starts))
+    gateway = _gateway(settings, registry, templates)
+    rooms: Any = {"layout": layout, "registry": registry, "launcher": launcher}
     deployer = Deployer(
-        layout=layout, registry=registry, supervisor=supervisor, installer=installer, launcher=launcher
+        **rooms,
+        settings=settings,
+        supervisor=supervisor,
+        installer=installer,
+        gate=Gate(**rooms, settings=settings, installer=installer),
+        drainer=Drainer(**rooms, busy=gateway.busy),
+        takeover=Takeover(**rooms, supervisor=supervisor),
     )
-    return House(
-        settings,
-        layout,
-        templates,
-        Lifecycle(layout=layout, store=store, registry=registry, deployer=deployer),
+    lifecycle = Lifecycle(settings=settings, layout=layout, store=store, registry=registry, deployer=deployer)
+    return House(settings, layout, templates, lifecycle, gateway)
+
+
+def _gateway(settings: Settings, registry: Registry, templates: Templates) -> Gateway:
+    options = GatewayOptions(
+        prefix=settings.path_prefix,
+        public_scheme=urlsplit(settings.public_base).scheme,
+        trusted_proxies=settings.trusted_proxies,
     )
+    return Gateway(lambda: registry.table, options, templates)
 
 
 def create_app(house: House) -> FastAPI:
@@ -90,7 +107,8 @@ def create_app(house: House) -> FastAPI:
         servers=[{"url": house.settings.path_prefix or "/"}],
         lifespan=_lifespan(house),
     )
-    app.include_router(Api(house.lifecycle, house.settings, house.templates).router())
+    api = Api(house.lifecycle, house.settings, house.templates, house.gateway.busy)
+    app.include_router(api.router())
     app.add_middleware(Guard, settings=house.settings)
     problems.install(app)
     return app
@@ -131,17 +149,11 @@ def serve() -> None:
     log.info("hostd %s on %s:%s, data in %s", __version__, settings.bind, settings.port, settings.data)
     for notice in settings.notices:
         log.warning(notice)
-    options = GatewayOptions(
-        prefix=settings.path_prefix,
-        public_scheme=urlsplit(settings.public_base).scheme,
-        trusted_proxies=settings.trusted_proxies,
-    )
-    gateway = Gateway(lambda: house.lifecycle.registry.table, options, house.templates)
     config = uvicorn.Config(
         create_app(house),
         host=settings.bind,
         port=settings.port,
-        http=protocol_class(gateway),
+        http=protocol_class(house.gateway),
         ws="none",
         lifespan="on",
         log_config=None,

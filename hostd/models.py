@@ -85,13 +85,17 @@ class Deploying:
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """A release whose open sessions go on; it ends with the last of them, or at ``until`` (ISO 8601, UTC)."""
+    """A release whose open sessions go on; it ends with the last of them, or at ``until`` (ISO 8601, UTC).
+
+    ``ended`` means that no visitor gets there any more, and its program is being taken away.
+    """
 
     release: int
     port: int
     pid: int | None
     since: str
     until: str
+    ended: bool = False
 
 
 class Strategy(StrEnum):
@@ -190,7 +194,9 @@ class App:
     one asked for: they differ while a deploy is on its way, and ``deploying`` tells how far it is. ``pid``
     belongs to ``release``, and so does ``port``, which a stopped app gets again if it is free. ``restart``
     marks a restart that was asked for and is not carried out yet, ``force`` that the target may serve
-    although its first page raises. Times are ISO 8601, UTC.
+    although its first page raises. ``files_in`` is the release that holds what ``release`` wrote beside its
+    code, while one replaces the other. ``entry``, ``options`` and the digests are the target's. Times are
+    ISO 8601, UTC.
     """
 
     app_id: str
@@ -210,6 +216,9 @@ class App:
     deploying: Deploying | None = None
     draining: tuple[Draining, ...] = ()
     force: bool = False
+    files_in: int | None = None
+    entry: str = "app.py"
+    options: Options = Options()
     requirements_sha256: str | None = None
     app_sha256: str | None = None
     streamlit_version: str | None = None

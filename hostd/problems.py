@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from hostd.errors import HostdError, Invalid, Unauthorized
+from hostd.errors import AmbiguousEntry, HostdError, Invalid, Unauthorized
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class FieldError(BaseModel):
 
 
 class Problem(BaseModel):
-    """A failure (RFC 9457). ``field`` and ``errors`` come with a 422."""
+    """A failure (RFC 9457). ``field`` and ``errors`` come with a 422, ``candidates`` when one must choose."""
 
     type: str
     title: str
@@ -37,6 +37,7 @@ class Problem(BaseModel):
     detail: str
     field: str | None = None
     errors: list[FieldError] | None = None
+    candidates: list[str] | None = None
 
 
 def answer(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
@@ -52,7 +53,8 @@ def problem(error: HostdError) -> JSONResponse:
     """One of our own failures as an answer."""
     if isinstance(error, Invalid):
         errors = [{"field": error.field, "message": error.message}]
-        return answer(error.status, error.title, str(error), field=error.field, errors=errors)
+        more = {"candidates": error.candidates} if isinstance(error, AmbiguousEntry) else {}
+        return answer(error.status, error.title, str(error), field=error.field, errors=errors, **more)
     return answer(error.status, error.title, str(error))
 
 

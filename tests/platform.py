@@ -163,13 +163,17 @@ class Platform:
         return dict(answer.json())
 
     def wait(self, app_id: str, *statuses: str, timeout: float = 120) -> dict[str, Any]:
-        """Wait until the app has one of the statuses; 'failed' ends the wait with its error."""
+        """Wait until the app has one of the statuses; 'failed' ends the wait with its error.
+
+        An app that runs keeps that status during an update: then the wait is for the update's end.
+        """
 
         def look() -> dict[str, Any] | None:
             app = self.app(app_id)
             if app["status"] == "failed" and "failed" not in statuses:
                 raise AssertionError(app["error"])
-            return app if app["status"] in statuses else None
+            updating = app["status"] == "running" and app["deploying"] is not None
+            return app if app["status"] in statuses and not updating else None
 
         return until(look, timeout, 0.03, f"{app_id} {statuses}") or {}
 

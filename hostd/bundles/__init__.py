@@ -1,19 +1,21 @@
 """Bundles: what users sent, checked and laid down as immutable releases, and what apps wrote beside them.
 
 The only room that reads what users sent. ``laying`` makes a release from ``sources`` (archives, files, git,
-templates, the tree of before) by way of ``tree``; ``pristine`` keeps it as uploaded; ``written`` moves on
-what an app added to it.
+templates, the tree of before) by way of ``tree``; ``pristine`` keeps it as uploaded; ``written``
+finds what an app added to it, ``moving`` moves that on.
 """
 
 from hostd.bundles.diffs import diff
+from hostd.bundles.gallery import gallery
 from hostd.bundles.laying import lay_down
+from hostd.bundles.moving import Moved, keeps_files, move_written
 from hostd.bundles.naming import NAME_LIMIT, check_id, check_name, make_id
 from hostd.bundles.pristine import digests, read, read_bytes, read_text, tree
 from hostd.bundles.pythons import check_python
 from hostd.bundles.releases import numbers, point_at, sweep, venv_owner
 from hostd.bundles.requirements import is_pip_syntax, logical_lines, names_streamlit
 from hostd.bundles.upload import APP, REQUIREMENTS, GitSource, Limits, Upload, check
-from hostd.bundles.written import Moved, move_written, written_beside
+from hostd.bundles.written import written_beside
 
 __all__ = [
     "APP",
@@ -29,7 +31,9 @@ __all__ = [
     "check_python",
     "diff",
     "digests",
+    "gallery",
     "is_pip_syntax",
+    "keeps_files",
     "lay_down",
     "logical_lines",
     "make_id",

@@ -36,15 +36,10 @@ def point_at(app: AppLayout, release: ReleaseLayout) -> None:
         temporary.replace(app.root / link)
 
 
-def sweep(app: AppLayout, *, keep: set[int], retain: int) -> None:
-    """Delete old releases beyond the newest ``retain``.
-
-    Never one in ``keep``, nor one whose venv a kept release links to.
-    """
-    found = numbers(app)
-    wanted = set(found[-retain:]) | keep
-    wanted |= {owner for n in wanted if (owner := venv_owner(app, n)) is not None}
-    for number in set(found) - wanted:
+def sweep(app: AppLayout, *, keep: set[int]) -> None:
+    """Delete every release but those in ``keep``, and those whose venv a kept one links to."""
+    wanted = keep | {owner for n in keep if (owner := venv_owner(app, n)) is not None}
+    for number in set(numbers(app)) - wanted:
         shutil.rmtree(app.release(number).root, ignore_errors=True)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hostd.bundles import archives, git
+from hostd.bundles.gallery import CARD, GALLERY
 from hostd.bundles.paths import clean
 from hostd.bundles.pristine import base_source
 from hostd.bundles.tree import Member, check_parents, selected, stripped
@@ -17,8 +18,6 @@ from hostd.bundles.upload import REQUIREMENTS, GitSource, Limits, Upload
 from hostd.errors import Invalid
 from hostd.layout import ReleaseLayout
 from hostd.models import Source
-
-GALLERY = Path(__file__).resolve().parent.parent.parent / "templates" / "gallery"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,6 +46,8 @@ class Reader:
 
         Raises Invalid, OSError.
         """
+        if upload.empty and base is None:
+            raise Invalid("app", "is required; or send a bundle, files, git or template")
         brought = self._brought(upload) if upload.trees else None
         if brought is not None and not upload.overlay:
             found = brought
@@ -54,7 +55,8 @@ class Reader:
             found = brought or Found(tree={}, blame="app")
         else:
             found = self._of_base(base)
-            _lay_over(found, brought)
+            if brought is not None:
+                _lay_over(found, brought, base)
         _lay_two_files(found, upload)
         if not found.tree:
             raise Invalid(found.blame, "holds no file at all")
@@ -71,7 +73,7 @@ class Reader:
             found.packed = archives.size_of(upload.bundle)
         else:
             found = self._selected([_of_file(*file) for file in upload.files], "files", Source(kind="files"))
-        if not upload.overlay:
+        if not upload.overlay and upload.app is None:
             found.tree, found.stripped = stripped(found.tree, found.blame)
         return found
 
@@ -93,7 +95,8 @@ class Reader:
         if not name.isidentifier() or not folder.is_dir():
             there = ", ".join(sorted(entry.name for entry in GALLERY.iterdir() if entry.is_dir()))
             raise Invalid("template", f"there is no template {name[:50]!r}; there are {there}")
-        members = [_of_disk(path, folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+        paths = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != CARD]
+        members = [_of_disk(path, folder) for path in paths]
         return self._selected(members, "template", Source(kind="template", url=name))
 
     def _of_base(self, base: ReleaseLayout) -> Found:
@@ -104,9 +107,9 @@ class Reader:
 def _of_file(name: str, content: BinaryIO) -> Member:
     """A file of a form; browsers on Windows may send backslashes."""
 
-    def opened() -> BinaryIO:
+    def opened() -> contextlib.AbstractContextManager[BinaryIO]:
         content.seek(0)
-        return content
+        return contextlib.nullcontext(content)
 
     return Member(path=clean(name, "files"), open=opened)
 
@@ -122,23 +125,30 @@ def _of_bytes(path: str, data: bytes) -> Member:
     return Member(path=path, open=lambda: io.BytesIO(data))
 
 
-def _lay_over(found: Found, brought: Found | None) -> None:
-    """Put the brought files over the tree of before."""
-    if brought is None:
-        return
+def _lay_over(found: Found, brought: Found, base: ReleaseLayout) -> None:
+    """Put the brought files over the tree of before, which is then of no repository or template any more."""
     found.tree.update(brought.tree)
-    found.blame, found.packed = brought.blame, brought.packed
+    found.blame = brought.blame
     found.warnings += brought.warnings
+    found.source = _as_files(found.source)
+    if brought.packed is not None:
+        found.packed = brought.packed + (base.archive.stat().st_size if base.archive.is_file() else 0)
     check_parents(found.tree, found.blame)
+
+
+def _as_files(source: Source) -> Source:
+    return replace(source, kind="files", url=None, ref=None, commit=None, subdir=None)
 
 
 def _lay_two_files(found: Found, upload: Upload) -> None:
     """The two-file form: over the entry and the requirements.txt that the tree of before has."""
+    if upload.app is None and upload.requirements is None:
+        return
     entry, dependencies = found.source.entry, found.source.dependencies or ""
     if upload.app is not None:
         found.tree[entry] = _of_bytes(entry, upload.app)
     if upload.requirements is not None:
         path = dependencies if dependencies.rpartition("/")[2] == REQUIREMENTS else REQUIREMENTS
         found.tree[path] = _of_bytes(path, upload.requirements)
-        found.source = replace(found.source, dependencies=path)
+    found.source = _as_files(found.source)
     check_parents(found.tree, "app" if upload.app is not None else "requirements")

@@ -16,7 +16,8 @@ from typing import Any
 from hostd import bundles
 from hostd.errors import HostdError
 from hostd.layout import AppLayout, Layout
-from hostd.models import App, Status, Wish
+from hostd.lifecycle import outcomes
+from hostd.models import App, Asked, Source, Status, Wish
 from hostd.programs import NAME
 from hostd.runlog import now, say
 from hostd.store import BadState, Store, read_json
@@ -47,9 +48,9 @@ def _adopt(folder: AppLayout, store: Store, meta: Mapping[str, Any]) -> None:
     release = folder.release(1)
     if not release.bundle.is_dir():
         folder.releases.mkdir(exist_ok=True)
-        bundles.lay_down(
-            folder, 1, bundles.Upload(_bytes(folder, "app.py"), _bytes(folder, "requirements.txt"))
-        )
+        upload = bundles.Upload(app=_bytes(folder, "app.py"), requirements=_bytes(folder, "requirements.txt"))
+        asked = Asked(release=1, created_at=now(), source=Source(), note="adopted from streamlit_host")
+        bundles.lay_down(folder, 1, upload, asked)
     for entry in folder.root.iterdir():
         if entry.name not in _OURS and not entry.name.startswith("."):
             entry.rename(release.bundle / entry.name)
@@ -65,7 +66,7 @@ def _adopt(folder: AppLayout, store: Store, meta: Mapping[str, Any]) -> None:
         cookie_secret=secrets.token_hex(32),
         created_at=str(meta.get("created_at") or now()),
         updated_at=now(),
-        **bundles.digests(release),
+        **outcomes.described(release),
     )
     store.save(app)
     say(folder.log, "create: adopted from streamlit_host; the dependencies are installed anew")

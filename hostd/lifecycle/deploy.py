@@ -5,29 +5,36 @@ from __future__ import annotations
 import secrets
 import shutil
 from dataclasses import dataclass
+from typing import Any
 
 from hostd import bundles, store
 from hostd.layout import Layout, ReleaseLayout, program_name
+from hostd.lifecycle import outcomes
+from hostd.lifecycle.draining import Drainer, drains
+from hostd.lifecycle.gate import Gate, Passed
 from hostd.lifecycle.installing import Installer
 from hostd.lifecycle.launching import Launcher
-from hostd.lifecycle.registry import Registry, Ticket
-from hostd.models import App, Failure, Status, Wish
+from hostd.lifecycle.registry import Registry, Serving, Ticket
+from hostd.lifecycle.takeover import Takeover
+from hostd.models import App, Asked, Failure, Status, Step, Strategy, Wish
 from hostd.runlog import say
+from hostd.settings import Settings
 from hostd.supervisor import Supervisor
-
-RETAIN = 10
-"""Releases kept on disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployer:
     """Brings one app to what is asked, step by step. Blocking; one thread per app."""
 
+    settings: Settings
     layout: Layout
     registry: Registry
     supervisor: Supervisor
     installer: Installer
     launcher: Launcher
+    gate: Gate
+    drainer: Drainer
+    takeover: Takeover
 
     def step(self, ticket: Ticket) -> bool:
         """Take the next step towards what is asked; False when there is none left.
@@ -51,22 +58,46 @@ class Deployer:
 
     def deploy(self, ticket: Ticket, app: App) -> bool:
         """Bring the target release up, beside the one that serves if there is one, and switch to it."""
-        self.launcher.ports.keep_only(app.app_id, app.release, app.target)
-        self.installer.install(ticket, app, app.target)
-        replacing = app.release is not None and (self._keeps_files(app) or self.launcher.ports.exhausted())
-        if replacing:
-            self._make_way(ticket, app)
+        release = self._release(app, app.target)
+        asked = store.read_asked(release)
+        self.launcher.ports.keep_only(app.app_id, app.release, app.target, *_drained(app))
+        self.installer.install(ticket, app, asked)
+        if (port := self._goes_on(app)) is not None:
+            self._switch(ticket, app, Passed(port, None), Strategy.OVERLAP)
+            return True
+        self.drainer.end(app.app_id, app.target)
+        if app.files_in not in (None, app.target):
+            self.takeover.give_back(app)
+            app = self.registry.get(app.app_id)
+        strategy = self.takeover.strategy(app, asked)
+        passed = self._bring_up(ticket, app, asked, strategy)
+        if strategy is Strategy.OVERLAP and self.takeover.strategy(app, asked) is Strategy.REPLACE:
+            # Meanwhile the old one has written files beside its code; the new one must begin with them.
+            self.launcher.drop(app.app_id, app.target)
+            strategy, app = Strategy.REPLACE, self.registry.get(app.app_id)
+            passed = self._bring_up(ticket, app, asked, strategy)
+        self._switch(ticket, self.registry.get(app.app_id), passed, strategy)
+        return True
+
+    def _bring_up(self, ticket: Ticket, app: App, asked: Asked, strategy: Strategy) -> Passed:
+        if strategy is Strategy.REPLACE:
+            self.takeover.make_way(ticket, app)
         try:
-            port = self.launcher.start(ticket, app, app.target)
+            return self.gate.bring_up(ticket, app, asked)
         except BaseException:
             try:
                 self.launcher.drop(app.app_id, app.target)
             finally:
-                if replacing:
-                    self._move_files(app, back=True)
+                self.takeover.give_back(app)
             raise
-        self._switch(ticket, app, port)
-        return True
+
+    def _goes_on(self, app: App) -> int | None:
+        """The port of a target that drains, and so runs already: it just gets new visitors again."""
+        old = drains(app, app.target)
+        state = self.supervisor.state(program_name(app.app_id, app.target))
+        runs = old is not None and not old.ended and state is not None and state.alive
+        base = f"{self.settings.path_prefix}/apps/{app.app_id}"
+        return old.port if old and runs and self.launcher.health.ready(old.port, base) else None
 
     def restart(self, ticket: Ticket, app: App) -> bool:
         """Stop and start the release that serves. The mark goes last: a kill in between loses nothing."""
@@ -81,23 +112,25 @@ class Deployer:
         name = program_name(app.app_id, app.target)
         state = self.supervisor.state(name)
         if state is not None and state.alive and app.port and self.launcher.ports.hold(name, app.port):
-            if self.registry.serving(app.app_id) == app.port and state.pid == app.pid:
+            if self.registry.serving(app.app_id) == self._serving(app, app.port) and state.pid == app.pid:
                 return False
             self.launcher.await_ready(ticket, app, app.target, app.port)
             self._serve(ticket, app, app.port)
         else:
             self.supervisor.stop(name)
             self._serve(ticket, app, self.launcher.start(ticket, app, app.target))
-        self.launcher.drop_others(app, keep=app.target)
+        self.launcher.drop_others(app, app.target, *_drained(self.registry.get(app.app_id)))
         return False
 
     def halt(self, ticket: Ticket, app: App) -> bool:
         """Stop everything of the app's, its install included."""
         run_log = self.layout.app(app.app_id).log
         ticket.check()
-        self.registry.serve(app.app_id, None)
+        self.registry.note(ticket, app.app_id, serve=None, deploying=None)
         self.installer.forget(app.app_id)
-        self.launcher.drop_others(app, keep=app.release)
+        for number in _drained(app):
+            self.drainer.end(app.app_id, number)
+        self.launcher.drop_others(app, app.release)
         if app.release is not None:
             self.launcher.stop(program_name(app.app_id, app.release))
         self.launcher.ports.keep_only(app.app_id)
@@ -110,7 +143,7 @@ class Deployer:
         """Take everything of the app's away: programs, ports, folder."""
         self.registry.serve(app.app_id, None)
         self.installer.forget(app.app_id)
-        self.launcher.drop_others(app, keep=None)
+        self.launcher.drop_others(app)
         folder = self.layout.app(app.app_id).root
         doomed = folder.with_name(f".deleted-{app.app_id}-{secrets.token_hex(3)}")
         folder.rename(doomed)
@@ -121,72 +154,81 @@ class Deployer:
     def fail(self, ticket: Ticket, failure: Failure) -> None:
         """Record how a step ended badly; what ran before an update keeps running."""
         app = self.registry.get(ticket.app_id)
-        say(self.layout.app(app.app_id).log, f"failed: {failure.kind}: {failure.message}")
+        ticket.check()
+        outcomes.tell(self.layout.app(app.app_id).log, failure)
+        if app.target != app.release:
+            outcomes.failed(self._release(app, app.target), failure)
         if app.release is not None and app.target != app.release:
             self._fall_back(ticket, app, app.release, failure)
             return
-        self.registry.serve(app.app_id, None)
         if app.release is not None:
+            self.registry.serve(app.app_id, None)
             self.supervisor.stop(program_name(app.app_id, app.release))
-        self.launcher.ports.keep_only(app.app_id)
-        changes = {"status": Status.FAILED, "error": failure, "pid": None, "restart": False}
-        self.registry.note(ticket, app.app_id, **changes)
+        self.launcher.ports.keep_only(app.app_id, *_drained(app))
+        changes: dict[str, Any] = {"status": Status.FAILED, "error": failure, "pid": None, "restart": False}
+        self.registry.note(ticket, app.app_id, serve=None, deploying=None, **changes)
 
     def _fall_back(self, ticket: Ticket, app: App, release: int, failure: Failure) -> None:
         """A failed update: the release of before is the one asked for again."""
-        self.launcher.ports.keep_only(app.app_id, release)
+        self.launcher.ports.keep_only(app.app_id, release, *_drained(app))
         status = Status.FAILED
         if self.registry.serving(app.app_id) is not None:
             status = Status.RUNNING
         elif app.restart:
             status = Status.STARTING
-        digests = bundles.digests(self._release(app, release))
-        self.registry.note(ticket, app.app_id, status=status, error=failure, target=release, **digests)
+        changes: dict[str, Any] = {"target": release, "force": False, "error": failure, "status": status}
+        changes |= outcomes.described(self._release(app, release))
+        self.registry.note(ticket, app.app_id, deploying=None, **changes)
 
-    def _switch(self, ticket: Ticket, app: App, port: int) -> None:
-        """New visitors go to the target from here on; then the old program goes."""
-        release = self._release(app, app.target)
-        record = store.read_json(release.record)
-        bundles.point_at(self.layout.app(app.app_id), release)
-        changes = {"release": app.target, "error": None, "streamlit_version": record.get("streamlit_version")}
-        self._serve(ticket, app, port, **changes)
-        self.launcher.drop_others(app, keep=app.target)
-        bundles.sweep(self.layout.app(app.app_id), keep={app.target}, retain=RETAIN)
+    def _switch(self, ticket: Ticket, app: App, passed: Passed, strategy: Strategy) -> None:
+        """New visitors go to the target from here on; the old release drains, or goes."""
+        folder, release = self.layout.app(app.app_id), self._release(app, app.target)
+        self.registry.progress(ticket, app.app_id, Step.SWITCHING)
+        bundles.point_at(folder, release)
+        overlap = strategy is Strategy.OVERLAP and self.registry.serving(app.app_id) is not None
+        minutes = self._drain_minutes(app) if overlap else 0
+        changes: dict[str, Any] = {
+            "release": app.target,
+            "error": None,
+            "warning": passed.warning,
+            "deploying": None,
+            "force": False,
+            "files_in": None,
+            "streamlit_version": outcomes.record(release).get("streamlit_version"),
+            "draining": tuple(old for old in app.draining if old.release != app.target),
+            **outcomes.described(release),
+        }
+        if overlap:
+            changes |= self.drainer.begin(app, minutes)
+        self._serve(ticket, app, passed.port, **changes)
+        outcomes.served(release, strategy, passed.warning)
+        say(folder.log, f"switch: visitors get release {app.target} ({strategy})")
+        self.launcher.drop_others(app, app.target, *_drained(self.registry.get(app.app_id)))
+        outcomes.sweep(folder, self.registry.get(app.app_id), self.settings.retain_releases)
 
-    def _serve(self, ticket: Ticket, app: App, port: int, **changes: object) -> None:
-        """Open the route. It goes first: whoever reads ``running`` can open the app."""
+    def _drain_minutes(self, app: App) -> float:
+        """How long the sessions of the release that served until now may go on: its own setting."""
+        chosen = outcomes.asked(self._release(app, app.release or 0)).options.drain_minutes
+        return self.settings.drain_minutes if chosen is None else chosen
+
+    def _serve(self, ticket: Ticket, app: App, port: int, **changes: Any) -> None:
+        """Open the route, in the same moment as whoever reads ``running`` can."""
         state = self.supervisor.state(program_name(app.app_id, app.target))
-        found = {
+        found: dict[str, Any] = {
             "status": Status.RUNNING,
             "port": port,
             "pid": state.pid if state else None,
             "restart": False,
         }
-        ticket.check()
-        self.registry.serve(app.app_id, port)
-        self.registry.note(ticket, app.app_id, **found, **changes)
+        self.registry.note(ticket, app.app_id, serve=self._serving(app, port), **found, **changes)
 
-    def _keeps_files(self, app: App) -> bool:
-        """In the old release, or moved to the new one before hostd was killed."""
-        both = (self._release(app, number) for number in (app.release, app.target) if number is not None)
-        return any(bundles.written_beside(release) for release in both)
-
-    def _make_way(self, ticket: Ticket, app: App) -> None:
-        """Stop the old release before the new one starts: for its port, or for the files it wrote."""
-        assert app.release is not None  # noqa: S101 - for the type checker
-        name = program_name(app.app_id, app.release)
-        say(self.layout.app(app.app_id).log, "stop: the old release makes way for the new one")
-        state = self.supervisor.state(name)
-        alive = state is not None and state.alive
-        self.registry.note(ticket, app.app_id, pid=None, restart=app.restart or alive)
-        self.registry.serve(app.app_id, None)
-        self.launcher.stop(name)
-        self._move_files(app)
-
-    def _move_files(self, app: App, *, back: bool = False) -> None:
-        assert app.release is not None  # noqa: S101 - for the type checker
-        old, new = self._release(app, app.release), self._release(app, app.target)
-        bundles.move_written(*((new, old) if back else (old, new)))
+    def _serving(self, app: App, port: int) -> Serving:
+        version = outcomes.record(self._release(app, app.target)).get("streamlit_version")
+        return Serving(app.target, port, version if isinstance(version, str) else "")
 
     def _release(self, app: App, number: int) -> ReleaseLayout:
         return self.layout.app(app.app_id).release(number)
+
+
+def _drained(app: App) -> tuple[int, ...]:
+    return tuple(old.release for old in app.draining)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from hostd.bundles import APP
 from hostd.health import LOOPBACK
 from hostd.layout import AppLayout
-from hostd.models import App
+from hostd.models import App, Asked
 from hostd.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -18,6 +17,7 @@ _STREAMLIT = {
     "STREAMLIT_SERVER_HEADLESS": "true",
     "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none",
     "STREAMLIT_SERVER_RUN_ON_SAVE": "false",
+    "STREAMLIT_SERVER_SCRIPT_HEALTH_CHECK_ENABLED": "true",  # for hostd/first_session.py, not for visitors
     "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
     "STREAMLIT_LOGGER_HIDE_WELCOME_MESSAGE": "true",
     "PYTHONUNBUFFERED": "1",
@@ -26,13 +26,16 @@ _STREAMLIT = {
 """By environment, never by flags: an unknown flag ends the start in older versions."""
 
 
-def launch_spec(settings: Settings, app: App, layout: AppLayout, number: int, port: int) -> dict[str, object]:
+def launch_spec(
+    settings: Settings, app: App, layout: AppLayout, asked: Asked, port: int
+) -> dict[str, object]:
     """The spec of an app's program; nothing of the platform's own environment is in it."""
-    release = layout.release(number)
+    release = layout.release(asked.release)
     venv = release.venv.resolve()
     env = {
         "LANG": "C.UTF-8",
         **settings.app_environment,
+        **asked.options.environment,
         **_STREAMLIT,
         "STREAMLIT_SERVER_PORT": str(port),
         "STREAMLIT_SERVER_BASE_URL_PATH": f"{settings.path_prefix}/apps/{app.app_id}".strip("/"),
@@ -44,7 +47,18 @@ def launch_spec(settings: Settings, app: App, layout: AppLayout, number: int, po
         "VIRTUAL_ENV": str(venv),
         "PATH": f"{venv}/bin:{settings.app_environment.get('PATH', '/usr/local/bin:/usr/bin:/bin')}",
     }
-    return {"argv": [f"{venv}/bin/streamlit", "run", APP], "env": env, "cwd": str(release.bundle)}
+    argv = [f"{venv}/bin/streamlit", "run", asked.source.entry]
+    return {"argv": argv, "env": env, "cwd": str(release.bundle)}
+
+
+OURS = frozenset(
+    (
+        *_STREAMLIT,
+        *("STREAMLIT_SERVER_PORT", "STREAMLIT_SERVER_BASE_URL_PATH", "STREAMLIT_SERVER_COOKIE_SECRET"),
+        *("STREAMLIT_CLIENT_TOOLBAR_MODE", "STREAMLIT_APP_STORAGE", "HOME", "VIRTUAL_ENV", "PATH"),
+    )
+)
+"""Names that hostd sets for every app, so that an app's own environment can't."""
 
 
 def console_spec(settings: Settings) -> dict[str, object]:

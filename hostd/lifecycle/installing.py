@@ -1,17 +1,20 @@
-"""From a release to a complete one: an old venv of the same dependencies, or a new install."""
+"""From a release to a complete one: the venv of another with the same dependencies, or a new install."""
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hostd import builds, bundles, programs, store
+from hostd import builds, bundles, diagnosis, programs, store
 from hostd.errors import AppFailed
 from hostd.layout import Layout, ReleaseLayout, build_name
 from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.workers import Slots
-from hostd.models import App, Status
+from hostd.models import App, Asked, Step
 from hostd.runlog import now, say, tail
 from hostd.settings import Settings
 from hostd.supervisor import ProcessState, Supervisor
@@ -31,26 +34,44 @@ class Installer:
     registry: Registry
     slots: Slots
 
-    def install(self, ticket: Ticket, app: App, number: int) -> None:
-        """Make release ``number`` complete. Raises AppFailed, Interrupted."""
-        release = self._release(app, number)
+    def install(self, ticket: Ticket, app: App, asked: Asked) -> None:
+        """Make the release complete. Raises AppFailed, Interrupted."""
+        release = self._release(app, asked.release)
         state = self.supervisor.state(build_name(app.app_id))
-        goes_on = state is not None and state.alive and self._is_for(app.app_id, release, number)
+        goes_on = state is not None and state.alive and self._is_for(app.app_id, release, asked)
         if state is not None and not goes_on:
             self.forget(app.app_id)
-        if builds.is_complete(release.record) or self._reuse(app, number):
+        if builds.is_complete(release.record) or self._reuse(app, asked):
             return
+        self._install(ticket, app, self._job(app, release, asked), goes_on=goes_on)
+
+    def look_back(self, ticket: Ticket, app: App, asked: Asked) -> None:
+        """Install again, as of the time of what the requirements pin. Raises AppFailed, Interrupted."""
+        release = self._release(app, asked.release)
+        say(
+            self.layout.app(app.app_id).log,
+            "install: the dependencies are too new; once more, as of their time",
+        )
+        release.record.unlink(missing_ok=True)
+        if release.venv.is_symlink():  # the one of another release stays as it is
+            release.venv.unlink()
+        job = dataclasses.replace(self._job(app, release, asked), look_back=True)
+        self._install(ticket, app, job, goes_on=False)
+
+    def _install(self, ticket: Ticket, app: App, job: builds.Job, *, goes_on: bool) -> None:
         run_log = self.layout.app(app.app_id).log
+        release = self._release(app, job.number)
+        self.registry.progress(ticket, app.app_id, Step.WAITING)
         with self.slots.hold(
             ticket, lambda ahead: say(run_log, f"install: waiting for a slot, {ahead} ahead")
         ):
-            self.registry.note(ticket, app.app_id, status=Status.INSTALLING)
+            self.registry.progress(ticket, app.app_id, Step.INSTALLING)
             if not goes_on:
-                say(run_log, f"install: release {number} begins")
-                self._begin(app, number)
+                say(run_log, f"install: release {job.number} begins")
+                self._begin(app, job)
             self._await(ticket, app, release)
-            say(run_log, f"install: release {number} is complete")
-            self.registry.note(ticket, app.app_id, status=Status.STARTING)  # before another takes the slot
+            say(run_log, f"install: release {job.number} is complete")
+            self.registry.progress(ticket, app.app_id, Step.STARTING)  # before another takes the slot
 
     def forget(self, app_id: str) -> None:
         """End the app's install program, if there is one; what it half made has no mark."""
@@ -58,38 +79,37 @@ class Installer:
         if self.supervisor.state(name) is not None:
             self.supervisor.remove(name, self.layout.section(name))
 
-    def _is_for(self, app_id: str, release: ReleaseLayout, number: int) -> bool:
+    def _is_for(self, app_id: str, release: ReleaseLayout, asked: Asked) -> bool:
         """Whether the app's install is of this very release: one that outlived a killed hostd."""
         try:
             job = store.read_json(self.layout.spec(build_name(app_id)))["job"]
         except (store.BadState, KeyError):
             return False
-        return bool(job["number"] == number and job["dependency_key"] == _dependency_key(release))
+        key = builds.dependency_key(release, asked)
+        return bool(job["number"] == asked.release and job["dependency_key"] == key)
 
-    def _begin(self, app: App, number: int) -> None:
+    def _begin(self, app: App, job: builds.Job) -> None:
         name = build_name(app.app_id)
-        release = self._release(app, number)
-        release.install_log.unlink(missing_ok=True)
+        self._release(app, job.number).install_log.unlink(missing_ok=True)
         path = self.layout.spec(name)
         env = builds.environment(self.settings.build_environment, self.layout.cache)
-        store.write_json(path, builds.spec(self._job(app, release, number), env, path))
+        store.write_json(path, builds.spec(job, env, path))
         program = programs.build_program(self.layout, name, self.layout.app(app.app_id).log)
         self.supervisor.put(name, self.layout.section(name), programs.render(self.templates, program))
         self.supervisor.start(name)
 
-    def _job(self, app: App, release: ReleaseLayout, number: int) -> builds.Job:
-        text = bundles.read(release, bundles.REQUIREMENTS)
-        requirements = release.bundle / bundles.REQUIREMENTS
+    def _job(self, app: App, release: ReleaseLayout, asked: Asked) -> builds.Job:
         return builds.Job(
             release=str(release.root),
-            number=number,
-            python=builds.interpreter(),
-            requirements=str(requirements) if requirements.is_file() else None,
-            add_streamlit=not bundles.names_streamlit(text),
-            dependency_key=_dependency_key(release),
+            number=asked.release,
+            source=dataclasses.asdict(asked.source),
+            options=dataclasses.asdict(asked.options),
+            dependency_key=builds.dependency_key(release, asked),
             timeout=self.settings.install_timeout,
             run_log=str(self.layout.app(app.app_id).log),
             cache=str(self.layout.cache.parent),
+            as_of=asked.options.as_of,
+            look_back=False,
         )
 
     def _await(self, ticket: Ticket, app: App, release: ReleaseLayout) -> None:
@@ -112,30 +132,31 @@ class Installer:
         if builds.is_complete(release.record):
             return
         last = tail(release.install_log, TAIL_LINES)
-        raise AppFailed(builds.failure(state.exit if state else 1, last, self.settings.install_timeout))
+        code = state.exit if state else 1
+        raise AppFailed(diagnosis.install_failure(code, last, self.settings.install_timeout))
 
-    def _reuse(self, app: App, number: int) -> bool:
+    def _reuse(self, app: App, asked: Asked) -> bool:
         """Link the venv of an earlier release with the same dependencies, if there is one."""
-        app_layout, release = self.layout.app(app.app_id), self._release(app, number)
-        key = _dependency_key(release)
+        app_layout, release = self.layout.app(app.app_id), self._release(app, asked.release)
+        key = builds.dependency_key(release, asked)
         for other in reversed(bundles.numbers(app_layout)):
             record = _record(app_layout.release(other))
             owner = bundles.venv_owner(app_layout, other)
-            if other != number and record.get("dependency_key") == key and owner is not None:
-                release.venv.unlink(missing_ok=True)
-                release.venv.symlink_to(Path("..", str(owner), "venv"))
-                store.write_json(
-                    release.record, {**record, "release": number, "created_at": now(), "venv_of": owner}
-                )
+            if other != asked.release and record.get("dependency_key") == key and owner is not None:
+                self._link(release, record, asked.release, owner)
                 return True
         return False
 
+    def _link(self, release: ReleaseLayout, record: Mapping[str, object], number: int, owner: int) -> None:
+        if release.venv.is_dir() and not release.venv.is_symlink():
+            shutil.rmtree(release.venv)  # half made, by an install that was cut short
+        release.venv.unlink(missing_ok=True)
+        release.venv.symlink_to(Path("..", str(owner), "venv"))
+        made = {**record, "release": number, "created_at": now(), "venv_of": owner}
+        store.write_json(release.record, made)
+
     def _release(self, app: App, number: int) -> ReleaseLayout:
         return self.layout.app(app.app_id).release(number)
-
-
-def _dependency_key(release: ReleaseLayout) -> str:
-    return builds.dependency_key(bundles.digests(release)["requirements_sha256"])
 
 
 def _record(release: ReleaseLayout) -> dict[str, object]:

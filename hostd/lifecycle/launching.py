@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hostd import programs, store
+from hostd import diagnosis, programs, store
 from hostd.errors import AppFailed, NoFreePort
 from hostd.health import End, Health, Ports
 from hostd.layout import Layout, parse_program, program_name
 from hostd.lifecycle.environment import launch_spec
 from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.workers import Slots
-from hostd.models import App, Failure, FailureKind, Status
+from hostd.models import App, Failure, FailureKind, Step
 from hostd.runlog import say, tail
 from hostd.settings import Settings
 from hostd.supervisor import EXITED, FATAL, STOPPED, ProcessState, Supervisor
@@ -41,7 +41,7 @@ class Launcher:
         name = program_name(app.app_id, number)
         run_log = self.layout.app(app.app_id).log
         with self.slots.hold(ticket):
-            self.registry.note(ticket, app.app_id, status=Status.STARTING)
+            self.registry.progress(ticket, app.app_id, Step.STARTING)
             port = self._lease(name, app.port)
             say(run_log, f"start: release {number} on port {port}")
             self._launch(app, number, port)
@@ -78,19 +78,21 @@ class Launcher:
         self.supervisor.remove(name, self.layout.section(name))
         self.ports.release(name)
 
-    def drop_others(self, app: App, *, keep: int | None) -> None:
-        """Forget every program of the app's but the one of release ``keep``."""
+    def drop_others(self, app: App, *keep: int | None) -> None:
+        """Forget every program of the app's but those of the releases to ``keep``."""
         for name in list(self.supervisor.states()):
             owner = parse_program(name)
-            if owner is not None and owner[0] == app.app_id and owner[1] != keep:
+            if owner is not None and owner[0] == app.app_id and owner[1] not in keep:
                 self.drop(*owner)
-        self.ports.keep_only(app.app_id, keep)
+        self.ports.keep_only(app.app_id, *keep)
 
     def _launch(self, app: App, number: int, port: int) -> None:
         name = program_name(app.app_id, number)
         app_layout = self.layout.app(app.app_id)
         (app_layout.home / "storage").mkdir(mode=0o700, parents=True, exist_ok=True)
-        store.write_json(self.layout.spec(name), launch_spec(self.settings, app, app_layout, number, port))
+        asked = store.read_asked(app_layout.release(number))
+        spec = launch_spec(self.settings, app, app_layout, asked, port)
+        store.write_json(self.layout.spec(name), spec)
         program = programs.app_program(self.layout, name, app_layout.log)
         text = programs.render(self.templates, program)
         if self.supervisor.put(name, self.layout.section(name), text):
@@ -107,16 +109,9 @@ class Launcher:
 
     def _failure(self, app: App, name: str, end: End) -> Failure:
         last = tail(self.layout.app(app.app_id).log, TAIL_LINES)
-        if end is End.OUT_OF_TIME:
-            text = (
-                f"The app did not answer within {self.settings.start_timeout} s. Does it ever come to serve?"
-            )
-            return Failure(FailureKind.START_TIMEOUT, text, last)
         state = self.supervisor.state(name)
-        if state is not None and state.exit == 1 and "Port " in last and "is not available" in last:
-            return Failure(FailureKind.PORT_UNAVAILABLE, "The app's port was taken by another program.", last)
-        how = describe_exit(state.exit if state else 0)
-        return Failure(FailureKind.CRASHED, f"The app {how} again and again. Its last lines say why.", last)
+        code = state.exit if state else None
+        return diagnosis.start_failure(end, code, last, self.settings.start_timeout)
 
 
 def _is_dead(state: ProcessState | None) -> bool:

@@ -9,13 +9,15 @@ from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from hostd import diagnosis
 from hostd.errors import HostdError
+from hostd.health import End
 from hostd.layout import BUILD_PREFIX, Layout, build_name, parse_program, program_name
 from hostd.lifecycle.deploy import Deployer
-from hostd.lifecycle.launching import describe_exit
+from hostd.lifecycle.launching import TAIL_LINES, describe_exit
 from hostd.lifecycle.registry import Registry
 from hostd.lifecycle.workers import Workers
-from hostd.models import App, Failure, FailureKind, Status, Wish
+from hostd.models import App, Status, Wish
 from hostd.runlog import say, tail
 from hostd.supervisor import BACKOFF, EXITED, FATAL, STOPPED, ProcessState
 
@@ -49,6 +51,7 @@ class Observer:
                 except (HostdError, OSError) as error:
                     log.error("%s: %s", app.app_id, error)  # the others are looked at all the same
         self._drop_strangers(states)
+        self.deployer.drainer.look(states)
 
     def _look_at(self, app: App, states: Mapping[str, ProcessState]) -> None:
         app_id = app.app_id
@@ -77,7 +80,7 @@ class Observer:
             say(self.layout.app(app.app_id).log, "stop: an operator stopped the program")
             self._stopped_by_operator(app)
         elif state.state in (FATAL, EXITED):
-            self._crashed(app, state, "again and again")
+            self._crashed(app, state)
         elif state.pid != app.pid or self.registry.serving(app.app_id) is None:
             self._restarted(app, state)
 
@@ -102,17 +105,17 @@ class Observer:
             while recent[0] < time.monotonic() - WINDOW:
                 recent.popleft()
             if len(recent) > RESTARTS:
-                self._crashed(app, state, f"more than {RESTARTS} times in {WINDOW / 60:.0f} minutes")
+                self._crashed(app, state)
                 return
         self.registry.serve(app.app_id, None)
         self.registry.note(None, app.app_id, status=Status.STARTING, pid=None)
         self.workers.wake(app.app_id)
 
-    def _crashed(self, app: App, state: ProcessState, how_often: str) -> None:
-        last = tail(self.layout.app(app.app_id).log, 40)
-        text = f"The app {describe_exit(state.exit)} {how_often}. Its last lines say why."
+    def _crashed(self, app: App, state: ProcessState) -> None:
+        last = tail(self.layout.app(app.app_id).log, TAIL_LINES)
+        failure = diagnosis.start_failure(End.DEAD, state.exit, last, 0)
         self.restarts.pop(app.app_id, None)
-        self.deployer.fail(self.registry.ticket(app.app_id), Failure(FailureKind.CRASHED, text, last))
+        self.deployer.fail(self.registry.ticket(app.app_id), failure)
 
     def _ask(self, app: App, **changes: object) -> None:
         self.registry.ask(app.app_id, lambda now: dict(changes) if now is app else {})

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from hostd import bundles
 from hostd.health import Ports
 from hostd.layout import Layout, program_name
+from hostd.lifecycle import outcomes
 from hostd.lifecycle.adoption import adopt_all
-from hostd.lifecycle.registry import Registry
+from hostd.lifecycle.registry import Registry, Serving
 from hostd.models import Wish
 from hostd.store import Store
 from hostd.supervisor import ProcessState
@@ -31,19 +32,24 @@ def take_in(layout: Layout, store: Store, registry: Registry) -> None:
 
 
 def _sweep_releases(layout: Layout, registry: Registry, app_id: str) -> None:
-    """Releases without a mark are half made, unless they are the one that is on its way."""
+    """What was being laid down is half made; so is a venv without its mark, unless it is on its way."""
     app, folder = registry.peek(app_id), layout.app(app_id)
     for half_made in folder.releases.glob(".*.tmp"):
         shutil.rmtree(half_made, ignore_errors=True)
     for number in bundles.numbers(folder):
         release = folder.release(number)
         if app is not None and number not in (app.target, app.release) and not release.record.is_file():
-            shutil.rmtree(release.root, ignore_errors=True)
+            if release.venv.is_symlink():
+                release.venv.unlink()
+            shutil.rmtree(release.venv, ignore_errors=True)
 
 
-def reopen(registry: Registry, ports: Ports, states: Mapping[str, ProcessState]) -> None:
+def reopen(layout: Layout, registry: Registry, ports: Ports, states: Mapping[str, ProcessState]) -> None:
     """Lease the ports that apps have, and open the routes of those whose process still runs."""
     for app in registry.all():
+        for old in app.draining:
+            if _runs(states.get(program_name(app.app_id, old.release)), old.pid):
+                ports.hold(program_name(app.app_id, old.release), old.port)
         if app.wish is not Wish.RUNNING or app.port is None:
             continue
         name = program_name(app.app_id, app.release or app.target)
@@ -52,4 +58,9 @@ def reopen(registry: Registry, ports: Ports, states: Mapping[str, ProcessState])
             continue  # its port is free for whoever took it meanwhile
         ports.hold(name, app.port)
         if app.release is not None and state.pid == app.pid:
-            registry.serve(app.app_id, app.port)
+            version = outcomes.record(layout.app(app.app_id).release(app.release)).get("streamlit_version")
+            registry.serve(app.app_id, Serving(app.release, app.port, version or ""))
+
+
+def _runs(state: ProcessState | None, pid: int | None) -> bool:
+    return state is not None and state.alive and state.pid == pid

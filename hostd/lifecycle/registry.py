@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hostd.errors import Conflict, DiskFull, HostdError, Interrupted, UnknownApp
-from hostd.models import App, Route, RoutingTable, Wish
+from hostd.models import App, Deploying, Route, RoutingTable, Status, Step, Wish
 from hostd.runlog import now
 from hostd.store import Store
 
@@ -32,6 +32,22 @@ class Ticket:
             raise Interrupted(self.app_id)
 
 
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """The release that an app's visitors reach now, its port and its Streamlit."""
+
+    release: int
+    port: int
+    streamlit: str = ""
+
+
+class _Keep:
+    """Says that the route stays as it is."""
+
+
+KEEP = _Keep()
+
+
 class Registry:
     """The apps. Values are replaced, never edited; ``table`` is always whole."""
 
@@ -40,7 +56,7 @@ class Registry:
         self._lock = threading.RLock()
         self._apps: dict[str, App] = {}
         self._asked: dict[str, int] = {}
-        self._serving: dict[str, int] = {}
+        self._serving: dict[str, Serving] = {}
         self._unsaved: set[str] = set()
         self._claimed: set[str] = set()
         self._console = console
@@ -114,22 +130,57 @@ class Registry:
             self._publish()
             return changed
 
-    def note(self, ticket: Ticket | None, app_id: str, **changes: Any) -> App:
-        """Record what was found. A disk that is full now does not stop the app: it is saved later.
+    def note(
+        self, ticket: Ticket | None, app_id: str, *, serve: Serving | _Keep | None = KEEP, **changes: Any
+    ) -> App:
+        """Record what was found, and open the route to ``serve`` (None closes it) in the same moment.
 
         Raises Interrupted when the ticket is no longer valid: what was found is then no longer the matter.
+        """
+        return self.amend(ticket, app_id, lambda _: changes, serve=serve)
+
+    def amend(
+        self,
+        ticket: Ticket | None,
+        app_id: str,
+        decide: Callable[[App], dict[str, Any]],
+        *,
+        serve: Serving | _Keep | None = KEEP,
+    ) -> App:
+        """Like note, with changes that depend on what the app is now. Raises Interrupted, UnknownApp.
+
+        A disk that is full now does not stop the app: it is saved later.
         """
         with self._lock:
             if ticket is not None:
                 ticket.check()
-            current = self._apps[app_id]
-            if all(getattr(current, name) == value for name, value in changes.items()):
+            if (current := self._apps.get(app_id)) is None:
+                raise UnknownApp(app_id)
+            changes = decide(current)
+            rerouted = self._reroute(app_id, serve)
+            if any(getattr(current, name) != value for name, value in changes.items()):
+                self._apps[app_id] = self._changed(app_id, changes)
+                self._unsaved.add(app_id)
+            elif not rerouted:
                 return current
-            self._apps[app_id] = self._changed(app_id, changes)
-            self._unsaved.add(app_id)
             self._publish()
         self.save_pending()
         return self._apps[app_id]
+
+    def progress(self, ticket: Ticket, app_id: str, step: Step) -> App:
+        """The target is at ``step``. An app that serves keeps its status; another shows how far it is."""
+
+        def decide(app: App) -> dict[str, Any]:
+            changes: dict[str, Any] = {}
+            if app.target != app.release:
+                before = app.deploying
+                if before is None or (before.release, before.step) != (app.target, step):
+                    changes["deploying"] = Deploying(app.target, step, now())
+            if app_id not in self._serving:
+                changes["status"] = _STATUS[step]
+            return changes
+
+        return self.amend(ticket, app_id, decide)
 
     def save_pending(self) -> None:
         """Write what could not be written, or not yet."""
@@ -141,18 +192,23 @@ class Registry:
                 except (DiskFull, OSError, HostdError) as error:
                     log.warning("the state of %s can't be saved now: %s", app_id, error)
 
-    def serve(self, app_id: str, port: int | None) -> None:
-        """Open the app's route to ``port``, or close it."""
+    def serve(self, app_id: str, serving: Serving | None) -> None:
+        """Open the app's route, or close it."""
         with self._lock:
-            if self._serving.get(app_id) != port:
-                if port is None:
-                    self._serving.pop(app_id, None)
-                else:
-                    self._serving[app_id] = port
+            if self._reroute(app_id, serving):
                 self._publish()
 
-    def serving(self, app_id: str) -> int | None:
-        """The port that the app's visitors reach now."""
+    def _reroute(self, app_id: str, serving: Serving | _Keep | None) -> bool:
+        if isinstance(serving, _Keep) or self._serving.get(app_id) == serving:
+            return False
+        if serving is None:
+            self._serving.pop(app_id, None)
+        else:
+            self._serving[app_id] = serving
+        return True
+
+    def serving(self, app_id: str) -> Serving | None:
+        """What the app's visitors reach now."""
         return self._serving.get(app_id)
 
     def ticket(self, app_id: str) -> Ticket:
@@ -164,9 +220,26 @@ class Registry:
         return dataclasses.replace(self._apps[app_id], **changes, updated_at=now())
 
     def _publish(self) -> None:
-        routes = {
-            app.app_id: Route(app.status, self._serving.get(app.app_id), app.name)
-            for app in self._apps.values()
-            if app.wish is not Wish.DELETED
-        }
+        routes = {app.app_id: self._route(app) for app in self._apps.values() if app.wish is not Wish.DELETED}
         self.table = RoutingTable(self._console, MappingProxyType(routes))
+
+    def _route(self, app: App) -> Route:
+        serving = self._serving.get(app.app_id)
+        olds = sorted((old for old in app.draining if not old.ended), key=lambda old: -old.release)
+        draining = {old.release: old.port for old in olds}
+        if serving is None:
+            return Route(app.status, None, app.name, draining=MappingProxyType(draining))
+        draining.pop(serving.release, None)
+        return Route(
+            app.status, serving.port, app.name, serving.release, MappingProxyType(draining), serving.streamlit
+        )
+
+
+_STATUS = {
+    Step.WAITING: Status.CREATED,
+    Step.INSTALLING: Status.INSTALLING,
+    Step.STARTING: Status.STARTING,
+    Step.FIRST_SESSION: Status.STARTING,
+    Step.SWITCHING: Status.STARTING,
+}
+"""What an app's status is while a release is at a step and nothing serves."""

@@ -1,0 +1,203 @@
+"""The use cases of releases: make an app with its first, ask for a new one, go back to an old one."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hostd import bundles
+from hostd.errors import Conflict, UnknownApp, UnknownRelease
+from hostd.health import Ports
+from hostd.layout import AppLayout, Layout, ReleaseLayout, program_name
+from hostd.lifecycle import outcomes
+from hostd.lifecycle.draining import drains
+from hostd.lifecycle.registry import Registry
+from hostd.models import App, Asked, Deploying, Options, Source, Status, Step, Wish
+from hostd.runlog import now, say
+from hostd.settings import Settings
+from hostd.store import Store, translated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a request brings for a release. ``options`` holds only what is to be another than before."""
+
+    upload: bundles.Upload = field(default_factory=bundles.Upload)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    by: str = ""
+    note: str = ""
+    force: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether a release of this would be the one of before."""
+        return self.upload.empty and not self.options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Releases:
+    """Lays releases down and asks for them; ``wake`` has the app's worker bring them about."""
+
+    settings: Settings
+    layout: Layout
+    store: Store
+    registry: Registry
+    ports: Ports
+    wake: Callable[[str], None]
+    _updating: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
+
+    def create(self, name: str, wanted: Wanted, app_id: str | None = None) -> App:
+        """A new app, on disk and asked to run. Raises Invalid, Conflict, NoFreePort, DiskFull."""
+        name = bundles.check_name(name)
+        app_id = bundles.check_id(app_id) if app_id else bundles.make_id(name)
+        with self.registry.claim(app_id):
+            if self.layout.app(app_id).root.exists():
+                raise Conflict(
+                    f"A folder that is no app, or can't be read, has the id '{app_id}'. Choose another."
+                )
+            app = self._made(app_id, name, wanted)
+            self.registry.add(app)
+        self.wake(app_id)
+        return app
+
+    def update(self, app_id: str, name: str | None, wanted: Wanted) -> tuple[App, int | None]:
+        """Rename; and ask for a new release if anything of it is another. Its number, or None.
+
+        Raises Invalid, UnknownApp, DiskFull.
+        """
+        changes = {} if name is None else {"name": bundles.check_name(name)}
+        with self._updating[app_id]:
+            current = self.registry.get(app_id)
+            if wanted.empty:
+                return self._ask(app_id, changes), None
+            return self._release(current, wanted, changes, even_if_same=False)
+
+    def release(self, app_id: str, wanted: Wanted) -> int:
+        """Lay down a new release and ask for it; its number. Raises Invalid, UnknownApp, DiskFull."""
+        with self._updating[app_id]:
+            number = self._release(self.registry.get(app_id), wanted, {}, even_if_same=True)[1]
+        assert number is not None  # noqa: S101 - for the type checker
+        return number
+
+    def activate(self, app_id: str, number: int, *, force: bool) -> None:
+        """Ask for a release that is on disk: a way back, or forward again.
+
+        Raises UnknownApp, UnknownRelease.
+        """
+        with self._updating[app_id]:
+            current = self.registry.get(app_id)
+            folder = self.layout.app(app_id)
+            if number not in bundles.numbers(folder):
+                raise UnknownRelease(app_id, number)
+            if number == current.target == current.release and current.status is Status.RUNNING:
+                return
+            changes = {"target": number, "force": force, **outcomes.described(folder.release(number))}
+            self._ask(app_id, changes | _asked_to_run(current, number))
+
+    def check_draining(self, app_id: str, number: int) -> None:
+        """Raises UnknownApp, UnknownRelease, Conflict when the release does not drain."""
+        app = self.registry.get(app_id)
+        if drains(app, number) is None:
+            if number not in bundles.numbers(self.layout.app(app_id)):
+                raise UnknownRelease(app_id, number)
+            raise Conflict(f"Release {number} does not drain; only a release that was replaced does.")
+
+    def _release(
+        self, current: App, wanted: Wanted, changes: dict[str, Any], *, even_if_same: bool
+    ) -> tuple[App, int | None]:
+        """Lay down the next release, outside the registry's lock, and ask for it if it is another."""
+        app_id, folder = current.app_id, self.layout.app(current.app_id)
+        number = max([current.target, *bundles.numbers(folder)]) + 1
+        base = folder.release(current.target)
+        before = outcomes.asked(base)
+        made = self._lay_down(folder, number, wanted, base, before)
+        release = folder.release(number)
+        same = (made.source.sha256, made.options) == (before.source.sha256, before.options)
+        try:
+            if same and not even_if_same:
+                return self._ask(app_id, changes), None
+            asked = {**changes, **outcomes.described(release), "target": number, "force": wanted.force}
+            return self._ask(app_id, asked | _asked_to_run(current, number)), number
+        finally:
+            app = self.registry.peek(app_id)
+            if app is None or app.target < number:
+                shutil.rmtree(release.root, ignore_errors=True)
+
+    def _lay_down(
+        self, folder: AppLayout, number: int, wanted: Wanted, base: ReleaseLayout | None, before: Asked | None
+    ) -> Asked:
+        options = replace(before.options if before else Options(), **wanted.options)
+        if wanted.upload.trees and not wanted.upload.overlay and "entry" not in wanted.options:
+            options = replace(options, entry=None)  # it was an entry of another tree
+        source = before.source if before else Source()
+        asked = Asked(
+            release=number,
+            created_at=now(),
+            source=source,
+            options=options,
+            by=wanted.by,
+            note=wanted.note,
+        )
+        try:
+            return bundles.lay_down(
+                folder, number, wanted.upload, asked, base, environment=self.settings.build_environment
+            )
+        except FileNotFoundError:
+            raise UnknownApp(folder.root.name) from None  # it was deleted meanwhile
+
+    def _made(self, app_id: str, name: str, wanted: Wanted) -> App:
+        """A new app on disk, with a port leased."""
+        program = program_name(app_id, 1)
+        app = App(
+            app_id=app_id,
+            name=name,
+            status=Status.CREATED,
+            wish=Wish.RUNNING,
+            target=1,
+            port=self.ports.lease(program),
+            cookie_secret=secrets.token_hex(32),
+            created_at=now(),
+            updated_at=now(),
+            force=wanted.force,
+            deploying=Deploying(1, Step.WAITING, now()),
+        )
+        try:
+            return self._lay_down_new(app, wanted)
+        except BaseException:
+            self.ports.release(program)
+            raise
+
+    def _lay_down_new(self, app: App, wanted: Wanted) -> App:
+        """Make the app's folder under a temporary name; only the last rename makes it an app."""
+        final = self.layout.app(app.app_id).root
+        temporary = AppLayout(final.with_name(f".new-{app.app_id}-{secrets.token_hex(3)}"))
+        try:
+            temporary.releases.mkdir(parents=True)
+            temporary.home.mkdir(mode=0o700)
+            self._lay_down(temporary, 1, wanted, None, None)
+            app = replace(app, **outcomes.described(temporary.release(1)))
+            self.store.save_in(temporary, app)
+            say(temporary.log, f"create: {app.name}")
+            temporary.root.rename(final)
+        except OSError as error:
+            raise translated(error) from None
+        finally:
+            shutil.rmtree(temporary.root, ignore_errors=True)
+        return app
+
+    def _ask(self, app_id: str, changes: dict[str, Any]) -> App:
+        app = self.registry.ask(app_id, lambda _: changes)
+        self.wake(app_id)
+        return app
+
+
+def _asked_to_run(current: App, number: int) -> dict[str, Any]:
+    """A release was asked for: an app that serves keeps its status, another is on its way again."""
+    way = None if number == current.release else Deploying(number, Step.WAITING, now())
+    changes = {"wish": Wish.RUNNING, "error": None, "deploying": way}
+    return changes if current.status is Status.RUNNING else {**changes, "status": Status.CREATED}

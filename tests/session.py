@@ -1,0 +1,91 @@
+"""A Streamlit session over Streamlit's own protocol, without a browser: opened, re-run, uploaded to."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import httpx
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from websockets.sync.client import connect
+
+
+class Session:
+    """One open session. ``base`` is the app's URL without its last slash."""
+
+    def __init__(self, base: str, timeout: float = 60.0) -> None:
+        self.base = base
+        self._timeout = timeout
+        self._cookies = httpx.get(f"{base}/_stcore/host-config", timeout=timeout, trust_env=False).cookies
+        self._xsrf = self._cookies.get("_streamlit_xsrf") or ""
+        self.session_id = ""
+        self._socket = self._connect()
+
+    def _connect(self) -> Any:
+        protocols: list[Any] = ["streamlit", self._xsrf or "PLACEHOLDER"]
+        if self.session_id:
+            protocols.append(self.session_id)
+        cookie = f"_streamlit_xsrf={self._xsrf}"
+        return connect(
+            f"{self.base.replace('http', 'ws', 1)}/_stcore/stream",
+            subprotocols=protocols,
+            additional_headers={"Cookie": cookie} if self._xsrf else {},
+            compression=None,
+            max_size=None,
+            open_timeout=self._timeout,
+            proxy=None,
+        )
+
+    def run(self) -> list[str]:
+        """Re-run the script; the texts that it shows, exceptions included."""
+        message = BackMsg()
+        message.rerun_script.query_string = ""
+        self._socket.send(message.SerializeToString())
+        texts: list[str] = []
+        while True:
+            said = self._read()
+            kind = said.WhichOneof("type")
+            if kind == "new_session":
+                self.session_id = said.new_session.initialize.session_id or self.session_id
+                texts.clear()
+            elif kind == "delta" and said.delta.WhichOneof("type") == "new_element":
+                texts.append(_text(said.delta.new_element))
+            elif kind == "script_finished":
+                return [text for text in texts if text]
+
+    def _read(self) -> ForwardMsg:
+        said = ForwardMsg()
+        said.ParseFromString(self._socket.recv(timeout=self._timeout))
+        return said
+
+    def upload(self, data: bytes) -> int:
+        """Send a file as the front end does; the status of the answer."""
+        where = f"{self.base}/_stcore/upload_file/{self.session_id}/{uuid.uuid4()}"
+        answer = httpx.put(
+            where,
+            files={"file": ("data.bin", data)},
+            headers={"X-Xsrftoken": self._xsrf},
+            cookies=self._cookies,
+            timeout=self._timeout,
+            trust_env=False,
+        )
+        return answer.status_code
+
+    def reconnect(self) -> None:
+        """Lose the socket, and come back as a browser does: with the session's id."""
+        self._socket.close()
+        self._socket = self._connect()
+
+    def close(self) -> None:
+        """Leave."""
+        self._socket.close()
+
+
+def _text(element: Any) -> str:
+    kind = element.WhichOneof("type")
+    if kind in ("text", "markdown", "heading"):
+        return str(getattr(element, kind).body)
+    if kind == "exception":
+        return f"{element.exception.type}: {element.exception.message}"
+    return ""
