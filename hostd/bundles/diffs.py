@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import zlib
 
-from hostd.bundles.pristine import decode, entries, read_bytes
+from hostd.bundles.pristine import decode, entries, read_bytes, tree
 from hostd.layout import ReleaseLayout
 
 DIFF_LIMIT = 200_000
@@ -30,7 +31,8 @@ def _marks(release: ReleaseLayout) -> dict[str, object]:
     infos = entries(release)
     if infos is not None:
         return {path: (info.file_size, info.CRC) for path, info in infos.items()}
-    return {}
+    found = {path: read_bytes(release, path) for path, _ in tree(release)}
+    return {path: (len(data), zlib.crc32(data)) for path, data in found.items() if data is not None}
 
 
 def _unified(old: ReleaseLayout, new: ReleaseLayout, path: str) -> str | None:

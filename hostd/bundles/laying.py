@@ -15,7 +15,7 @@ from hostd.bundles.entry import check_entry, find_entry
 from hostd.bundles.pythons import check_python, find_python
 from hostd.bundles.sources import Found, Reader
 from hostd.bundles.tree import Budget, files_of, write
-from hostd.bundles.upload import Limits, Upload, check
+from hostd.bundles.upload import REQUIREMENTS, Limits, Upload, check
 from hostd.layout import AppLayout, ReleaseLayout
 from hostd.models import Asked
 from hostd.store import BadState, read_asked, sync_folder, translated, write_value
@@ -90,6 +90,8 @@ def _completed(bundle: Path, found: Found, upload: Upload, asked: Asked, base: R
         check_entry(bundle, entry, field)
     dependencies = find_dependencies(bundle, files, entry)
     told = check_dependencies(bundle, dependencies, found.blame)
+    if upload.requirements is not None and not (dependencies or "").endswith(REQUIREMENTS):
+        told.append(f"requirements.txt is passed over: {dependencies} names the dependencies.")
     packages, not_installed = system_packages(bundle, files, entry)
     python, not_understood = find_python(bundle, files, entry)
     source = replace(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +13,7 @@ from hostd.bundles.paths import common_top, left_out
 from hostd.bundles.upload import Limits
 from hostd.errors import Invalid
 
+Opener = Callable[[], AbstractContextManager[BinaryIO]]
 CHUNK = 262_144
 LINK_LIMIT = 300
 
@@ -21,7 +23,7 @@ class Member:
     """A file, or a folder (no ``open``), or a link to ``target``. Paths are clean, from the root."""
 
     path: str
-    open: Callable[[], BinaryIO] | None = None
+    open: Opener | None = None
     executable: bool = False
     target: str | None = None
 
@@ -66,7 +68,7 @@ def selected(members: Iterable[Member], field: str, limits: Limits) -> tuple[dic
     venvs = {head for member in kept if (head := member.path.rpartition("/")[0]) and _is_venv(member.path)}
     everything = common_top(member.path for member in kept).rstrip("/")
     venvs.discard(everything)
-    kept = [member for member in kept if not any(member.path.startswith(f"{venv}/") for venv in venvs)]
+    kept = [member for member in kept if venvs.isdisjoint(parents(member.path))]
     if len(kept) > limits.files:
         raise Invalid(field, f"holds more than {limits.files:,} files")
     told = [f"{venv}/ is a virtual environment and was left out." for venv in sorted(venvs)]
@@ -139,9 +141,7 @@ def write(tree: Mapping[str, Member], folder: Path, budget: Budget) -> list[str]
     return _copy_links(folder, links, budget)
 
 
-def write_file(
-    path: Path, content: Callable[[], BinaryIO], budget: Budget, *, executable: bool = False
-) -> None:
+def write_file(path: Path, content: Opener, budget: Budget, *, executable: bool = False) -> None:
     """A new file, never one that is there or a link. Raises Invalid when the budget is spent."""
     budget.take_file()
     path.parent.mkdir(parents=True, exist_ok=True)
