@@ -82,15 +82,21 @@ def _ports(route: Route) -> Collection[int | None]:
     return (route.port, *route.draining.values())
 
 
-def choose(sessions: Sessions, head: Head, place: Place, route: Route) -> Target | None:
-    """The process for a request of an app that has draining releases; None when there is none."""
+def choose(sessions: Sessions, head: Head, place: Place, route: Route, *, page: bool) -> Target | None:
+    """The process that a request goes to, None when there is none. A ``page`` comes from the active one."""
+    port: int | None = route.port
+    others: tuple[int, ...] = ()
+    if route.draining and not page:
+        port, others = _affine(sessions, head, place, route)
+    return None if port is None else Target(place.app_id, route, port, others)
+
+
+def _affine(sessions: Sessions, head: Head, place: Place, route: Route) -> tuple[int | None, tuple[int, ...]]:
     port = _port_of_session(sessions, head, place, route) or _port_of_mark(place, route)
-    if port is not None:
-        return Target(place.app_id, route, port)
-    if route.port is None:
-        return None
-    searched = _may_be_elsewhere(head, place)
-    return Target(place.app_id, route, route.port, tuple(route.draining.values()) if searched else ())
+    if port is not None or not _may_be_elsewhere(head, place):
+        return port or route.port, ()
+    older = tuple(route.draining.values())
+    return (route.port, older) if route.port is not None else (older[0], older[1:])
 
 
 def _port_of_mark(place: Place, route: Route) -> int | None:

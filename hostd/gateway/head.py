@@ -27,6 +27,7 @@ _HOP_BY_HOP = frozenset(
 )
 _OURS = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
 _REPLACED = _HOP_BY_HOP | _OURS
+_SHORTENING = frozenset((b"accept-encoding", b"range", b"if-range", b"if-none-match", b"if-modified-since"))
 _LISTS = frozenset((*_HOP_BY_HOP, *_OURS, b"accept", b"accept-language", b"expect"))
 _HOST = re.compile(rb"[A-Za-z0-9._~\-%:\[\]]+")
 _HARMLESS_TOKENS = frozenset((b"", b"close", b"keep-alive", b"upgrade"))
@@ -140,13 +141,15 @@ class Forwarding:
         return b"X-Forwarded-For: %b\r\n" % peer + text if peer else text
 
 
-def upstream_head(head: Head, path: bytes, forwarding: Forwarding, local_host: bytes) -> bytes:
+def upstream_head(
+    head: Head, path: bytes, forwarding: Forwarding, local_host: bytes, *, whole: bool = False
+) -> bytes:
     """The head that the app is sent: ``path`` in place of the visitor's, names and values byte for byte.
 
     Hop-by-hop fields go (RFC 9110 section 7.6.1). ``local_host`` is the Host for HTTP/1.0 clients
-    that name none.
+    that name none. ``whole``: whatever the visitor has already, all of it, and not compressed.
     """
-    dropped = _dropped(head)
+    dropped = _dropped(head) | _SHORTENING if whole else _dropped(head)
     stripped = forwarding.stripped
     lines = [
         b"%b: %b\r\n" % (name, value)
@@ -157,6 +160,8 @@ def upstream_head(head: Head, path: bytes, forwarding: Forwarding, local_host: b
         lines.append(b"Host: %b\r\n" % local_host)
     if head.chunked:
         lines.append(b"Transfer-Encoding: chunked\r\n")
+    if whole:
+        lines.append(b"Accept-Encoding: identity\r\n")
     if head.websocket:
         lines.append(b"Connection: Upgrade\r\nUpgrade: %b\r\n" % head.get(b"upgrade").strip())
     question, query = head.target.partition(b"?")[1:]

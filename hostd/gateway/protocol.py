@@ -11,17 +11,17 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from uvicorn.server import ServerState
 
-from hostd.gateway.affinity import Target, choose
+from hostd.gateway.affinity import choose
 from hostd.gateway.asset import Asset
 from hostd.gateway.exchange import Exchange
 from hostd.gateway.head import MAX_HEAD, Field, Head, upstream_head
+from hostd.gateway.page import Page, is_page
 from hostd.gateway.pages import Answer, problem, redirect
 from hostd.gateway.paths import Kind, Place, locate
 from hostd.gateway.refusal import Refused
 from hostd.gateway.shared import Gateway
 from hostd.gateway.turns import Reply, Turn
 from hostd.gateway.visitor import Visitor
-from hostd.models import Route
 
 logger = logging.getLogger(__name__)
 
@@ -191,17 +191,14 @@ class GatewayProtocol(Visitor):
         route = table.console if place.kind is Kind.CONSOLE else table.apps.get(place.app_id)
         if route is None or (route.port is None and place.wrong_base):
             return self._reply(head, pages.for_route(head, 404, route, None))
-        target = self._target(head, place, route)
+        page = is_page(head, place, route)
+        target = choose(self.gateway.sessions, head, place, route, page=page)
         if target is None:
             return self._reply(head, pages.for_route(head, 503, route, None))
-        request = upstream_head(head, prefix + place.local, self.forwarding, self._local_host())
-        kind = Asset if target.others else Exchange
+        path, host = prefix + place.local, self._local_host()
+        request = upstream_head(head, path, self.forwarding, host, whole=page)
+        kind = Page if page else Asset if target.others else Exchange
         return kind(self, head, place, target, request, keep_alive=self._keeps_alive(head))
-
-    def _target(self, head: Head, place: Place, route: Route) -> Target | None:
-        if route.draining:
-            return choose(self.gateway.sessions, head, place, route)
-        return None if route.port is None else Target(place.app_id, route, route.port)
 
     def _local_host(self) -> bytes:
         host, port = self.server or ("localhost", None)

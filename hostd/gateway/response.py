@@ -22,16 +22,16 @@ _KEPT_TOKENS = {b"", b"close", b"keep-alive", b"upgrade", b"content-length", b"t
 _UNTOUCHED = {b"content-length", b"transfer-encoding"}
 
 
-def _lines(*names: str) -> re.Pattern[bytes]:
-    """Matches whole header lines (with the CRLF before them) by name; groups: name, value."""
+def header_lines(*names: str) -> re.Pattern[bytes]:
+    """Matches whole lines of a head (with the CRLF before them) by name; groups: name, value."""
     alternatives = "|".join(re.escape(name) for name in names).encode()
     return re.compile(rb"\r\n(" + alternatives + rb"):[ \t]*([^\r\n]*)", re.IGNORECASE)
 
 
-_KNOWN = _lines("content-length", "location", *_FRAMING, *_HOP_BY_HOP)
-_DROPPED = _lines(*_HOP_BY_HOP)
-_DROPPED_UNCHUNKED = _lines(*_HOP_BY_HOP, *_FRAMING)
-_LOCATION = _lines("location")
+_KNOWN = header_lines("content-length", "location", *_FRAMING, *_HOP_BY_HOP)
+_DROPPED = header_lines(*_HOP_BY_HOP)
+_DROPPED_UNCHUNKED = header_lines(*_HOP_BY_HOP, *_FRAMING)
+_LOCATION = header_lines("location")
 
 Known = dict[bytes, bytes]
 """The fields that matter: name in lower case, and value."""
@@ -235,7 +235,7 @@ def _changed(raw: bytes, known: Known, unchunk: bool, port: int) -> bytes:
 def _without(raw: bytes, connection: bytes) -> bytes:
     """``raw`` without the fields that its Connection field makes hop-by-hop."""
     tokens = {token.strip() for token in connection.split(b",")} - _KEPT_TOKENS
-    return _lines(*(token.decode("latin-1") for token in tokens)).sub(b"", raw) if tokens else raw
+    return header_lines(*(token.decode("latin-1") for token in tokens)).sub(b"", raw) if tokens else raw
 
 
 def public_location(value: bytes, port: int) -> bytes:

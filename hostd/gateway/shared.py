@@ -22,6 +22,7 @@ class Gateway:
         self.lookup = lookup
         self.options = options
         self.prefix = options.prefix.encode("ascii")
+        self.templates = templates
         self.pages = Pages(templates)
         self.pool = Pool(options)
         self.sessions = Sessions()

@@ -1,0 +1,94 @@
+"""Streamlit's page on its way to a browser: it is told which release it came from.
+
+A script put into it (``templates/pages/tab.html``) names that release in the path of everything the tab
+asks for from then on. Streamlit's own means for another base, ``window.__streamlit.BACKEND_BASE_URL``,
+is not used: it is there from 1.46 on only, and the addresses of an app's pages would carry the mark too.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from hostd.gateway.affinity import ASSETS
+from hostd.gateway.exchange import Exchange
+from hostd.gateway.head import Head
+from hostd.gateway.paths import Kind, Place
+from hostd.gateway.response import ResponseReader, header_lines
+from hostd.models import Route
+
+if TYPE_CHECKING:
+    from hostd.gateway.upstream import Upstream
+
+MAX_PAGE = 256 * 1024
+"""Bytes of a page that may be marked; Streamlit's is a few thousand long."""
+
+_HTML = re.compile(rb"\r\ncontent-type:[ \t]*text/html", re.IGNORECASE)
+_ENCODED = re.compile(rb"\r\ncontent-encoding:(?![ \t]*identity[ \t]*\r)", re.IGNORECASE)
+_HEAD_TAG = re.compile(rb"<head[^>]*>", re.IGNORECASE)
+_ROOT = b'id="root"'
+_OF_THE_ORIGINAL = header_lines(
+    *("content-length", "etag", "last-modified", "accept-ranges", "cache-control", "expires", "pragma")
+)
+
+
+def is_page(head: Head, place: Place, route: Route) -> bool:
+    """Whether a browser opens a page of an app whose release is known."""
+    if route.release is None or place.kind is not Kind.APP or b"text/html" not in head.get(b"accept"):
+        return False
+    reads = head.method in (b"GET", b"HEAD") and not head.has_body and not head.upgrade
+    return reads and place.rest is not None and not place.rest.startswith(ASSETS)
+
+
+class Page(Exchange):
+    """Keeps Streamlit's page back until it is whole, and marks it. Whatever else comes is passed on."""
+
+    _kept_head = b""
+    _kept_body = b""
+
+    def on_head(self, status: int, raw: bytes, reader: ResponseReader) -> bytes:
+        """The response begins; the head of a page must wait for its length."""
+        head = super().on_head(status, raw, reader)
+        if status not in (200, 404) or not _HTML.search(raw) or _ENCODED.search(raw):
+            return head
+        if self.head.method == b"HEAD":
+            return _fresh(head)
+        length = reader.known.get(b"content-length")
+        if length is None or int(length) > MAX_PAGE:
+            return head
+        self._kept_head = head
+        return b""
+
+    def on_data(self, data: bytes) -> None:
+        """A piece of the response."""
+        if self._kept_head:
+            self._kept_body += data
+        else:
+            super().on_data(data)
+
+    def on_end(self, upstream: Upstream, *, reusable: bool) -> None:
+        """The response is whole."""
+        if self._kept_head:
+            self.client.transport.write(self._page())
+        super().on_end(upstream, reusable=reusable)
+
+    def _page(self) -> bytes:
+        body, tag = self._kept_body, _HEAD_TAG.search(self._kept_body)
+        if tag is None or _ROOT not in body:
+            return self._kept_head + body
+        body = b"%b%b%b" % (body[: tag.end()], self._script(), body[tag.end() :])
+        return _fresh(self._kept_head, b"Content-Length: %d\r\n" % len(body)) + body
+
+    def _script(self) -> bytes:
+        gateway = self.client.gateway
+        return gateway.templates.render(
+            "pages/tab.html",
+            base=f"{gateway.options.prefix}/apps/{self.target.app_id}/",
+            mark=f"~r{self.target.route.release}/",
+            components="_stcore/bidi-components/",
+        ).encode()
+
+
+def _fresh(head: bytes, length: bytes = b"") -> bytes:
+    """A page's head without what says how to keep it: a later visit may be another release's."""
+    return b"%b%bCache-Control: no-store\r\n\r\n" % (_OF_THE_ORIGINAL.sub(b"", head)[:-2], length)

@@ -1,0 +1,91 @@
+"""Real processes of an app's releases, of any version of Streamlit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from uv import find_uv_bin
+
+from .wire import closed_port, wait_until
+
+BASE = "/apps/x"
+SCRIPT = """
+import io
+import sys
+
+import streamlit as st
+from PIL import Image
+
+release = sys.argv[1]
+st.title(f"Release {release}")
+if st.button("Press"):
+    st.session_state.presses = st.session_state.get("presses", 0) + 1
+st.write(f"{release} was pressed {st.session_state.get('presses', 0)} times")
+name = st.text_input("Name")
+st.write(f"{release} greets {name}")
+picture = io.BytesIO()
+Image.new("RGB", (100 * int(release) + len(name), 20), "red").save(picture, "PNG")
+st.image(picture.getvalue())
+upload = st.file_uploader("File")
+if upload is not None:
+    st.write(f"{release} got {len(upload.getvalue())} bytes")
+st.download_button("Give it back", f"from {release} for {name}".encode(), "a.txt")
+"""
+
+
+def install(folder: Path, requirements: list[str]) -> Path:
+    """A venv with ``requirements``, from the cache that all tests share; its interpreter."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([find_uv_bin(), "venv", "-q", "-p", sys.executable, folder], check=True)
+        subprocess.run([find_uv_bin(), "pip", "install", "-q", "-p", python, *requirements], check=True)
+    return python
+
+
+def environment(folder: Path, port: int) -> dict[str, str]:
+    """What hostd gives an app."""
+    server = {"PORT": port, "ADDRESS": "127.0.0.1", "BASE_URL_PATH": BASE.strip("/"), "HEADLESS": "true"}
+    more = {"FILE_WATCHER_TYPE": "none", "COOKIE_SECRET": "the same for all releases"}
+    options = {f"STREAMLIT_SERVER_{name}": str(value) for name, value in {**server, **more}.items()}
+    quiet = {"STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false", "STREAMLIT_CLIENT_TOOLBAR_MODE": "viewer"}
+    return {"PATH": os.environ["PATH"], "HOME": str(folder), **options, **quiet}
+
+
+@contextmanager
+def release(python: Path, folder: Path, number: int) -> Iterator[int]:
+    """A process of release ``number``; the port that it will answer on."""
+    folder.mkdir(exist_ok=True)
+    (folder / "app.py").write_text(SCRIPT)
+    port = closed_port()
+    command = [str(python), "-m", "streamlit", "run", "app.py", "--", str(number)]
+    output = subprocess.DEVNULL
+    with subprocess.Popen(
+        command, cwd=folder, env=environment(folder, port), stdout=output, stderr=output
+    ) as app:
+        try:
+            yield port
+        finally:
+            app.kill()
+
+
+def ready(*ports: int) -> None:
+    """Wait until the processes answer."""
+    for port in ports:
+        wait_until(lambda port=port: _healthy(port), f"health of {port}", 60)  # type: ignore[misc]
+
+
+def _healthy(port: int) -> bool:
+    for path in ("_stcore/health", "healthz"):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{BASE}/{path}", timeout=5) as answer:
+                if answer.read() == b"ok":
+                    return True
+        except OSError:
+            continue
+    return False
