@@ -29,10 +29,11 @@ def _edits(app: App) -> dict[str, str]:
 
 
 def _editor(desk: Desk, app: App) -> None:
-    path = _choose(desk, app)
+    paths = _paths(desk, app)
+    path = _choose(desk, app, paths)
     edits = _edits(app)
     if path:
-        _edit(desk, app, path, edits)
+        _edit(desk, app, path, edits, new=path not in paths)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.button(desk.say("code_save"), type="primary", icon=":material/save:"):
             _save(desk, app, ((name, text.encode()) for name, text in edits.items()), "code_same")
@@ -43,13 +44,15 @@ def _editor(desk: Desk, app: App) -> None:
         st.caption(desk.say("code_edited", files=plain(", ".join(sorted(edits)))))
 
 
-def _choose(desk: Desk, app: App) -> str:
+def _paths(desk: Desk, app: App) -> list[str]:
     try:
-        paths = desk.hostd.files(app.app_id)
+        return desk.hostd.files(app.app_id)
     except Missing:
-        paths = []  # no release has got that far
-    known = dict.fromkeys([*paths, *([app.entry] if not paths else []), NEEDS])
-    options = sorted(known, key=lambda path: (path != app.entry, path.count("/"), path))
+        return []  # no release has got that far
+
+
+def _choose(desk: Desk, app: App, paths: list[str]) -> str:
+    options = sorted({*paths, NEEDS}, key=lambda path: (path != app.entry, path.count("/"), path))
     chosen = st.selectbox(
         desk.say("code_file"),
         options,
@@ -62,11 +65,9 @@ def _choose(desk: Desk, app: App) -> str:
     return (chosen or "").strip().lstrip("/")
 
 
-def _edit(desk: Desk, app: App, path: str, edits: dict[str, str]) -> None:
+def _edit(desk: Desk, app: App, path: str, edits: dict[str, str], *, new: bool) -> None:
     try:
-        old = desk.hostd.file(app.app_id, path)
-    except Missing:
-        old = ""  # a new file
+        old = "" if new else desk.hostd.file(app.app_id, path)
     except Refused as error:
         st.info(plain(str(error)))  # not a text file
         return

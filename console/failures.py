@@ -26,18 +26,18 @@ def release_failure(desk: Desk, app: App, error: Failure, number: int) -> None:
 
 
 def _tell(desk: Desk, app: App, error: Failure, title: str, *, bad: bool) -> None:
-    text = cause(error)
+    text = _cause(error)
     if bad:
         st.error(text, title=title, icon=":material/error:")
     else:
         st.warning(text, title=title, icon=":material/warning:")
     if error.log_tail:
-        with st.expander(desk.say("last_lines"), expanded=True, type="compact"):
+        with st.expander(desk.say("last_lines"), expanded=bad, type="compact"):
             st.code(error.log_tail, language=None, wrap_lines=True)
     log_download(desk, app, desk.say("whole_log"), f"log_{error.kind}_{title}")
 
 
-def cause(error: Failure) -> str:
+def _cause(error: Failure) -> str:
     """Cause and advice as Markdown."""
     return "\n\n".join(plain(text) for text in (error.message or error.kind, error.advice) if text)
 

@@ -18,7 +18,7 @@ def show(desk: Desk) -> None:
     say = desk.say
     heading(say("new"))
     st.write(say("new_text"))
-    with st.form("new", border=False):
+    with st.form("new", border=False, enter_to_submit=False):
         name = st.text_input(
             say("new_name"),
             placeholder=say("new_name_hint"),

@@ -6,12 +6,11 @@ from functools import partial
 
 import streamlit as st
 
-from console.answers import App, Draining, Release
+from console.answers import App, Draining, Failure, Release
 from console.client import Refused
 from console.compare import compare
 from console.desk import Desk, local, plain
 from console.draft import Draft
-from console.failures import cause
 from console.release_dialogs import ask, dialogs
 from console.release_texts import when, where, with_what
 from console.upload import Upload
@@ -41,7 +40,7 @@ def releases_tab(desk: Desk, app: App) -> None:
 def _new_release(desk: Desk, app: App) -> None:
     draft = Draft(f"release_{app.app_id}")
     st.write(desk.say("release_new_text"))
-    with st.form(draft.key("form"), border=False):
+    with st.form(draft.key("form"), border=False, enter_to_submit=False):
         note = st.text_input(
             desk.say("note"),
             placeholder=desk.say("note_hint"),
@@ -71,7 +70,7 @@ def _deploy(desk: Desk, app: App, draft: Draft, upload: Upload, *, force: bool) 
 def _row(desk: Desk, app: App, release: Release, end: Draining | None) -> None:
     say, number = desk.say, release.release
     with st.container(key=f"row_release_{number}", gap="xsmall"):
-        name, facts, actions = st.columns([3, 5, 4], vertical_alignment="center")
+        name, facts, actions = st.columns([2, 6, 4], vertical_alignment="center")
         with name, st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.markdown(f"**#{number}**", width="content")
             colour = COLOURS.get(release.state, "gray")
@@ -116,13 +115,19 @@ def _activate_label(app: App, release: Release) -> str:
 
 def _below(desk: Desk, app: App, release: Release, end: Draining | None) -> None:
     if release.error is not None:
-        st.markdown(f":red[:small[{cause(release.error)}]]".replace("\n\n", "]]\n\n:red[:small["))
+        _failure(release.error)
     if release.warning is not None:
         st.markdown(f":orange[:small[{plain(release.warning.message)}]]")
     for warning in release.source.warnings:
         st.caption(f":material/info: {plain(warning)}")
     if end is not None:
         _draining(desk, app, end)
+
+
+def _failure(error: Failure) -> None:
+    with st.container(gap=None):
+        st.markdown(f":red[:small[{plain(error.message or error.kind)}]]")
+        st.caption(plain(error.advice))
 
 
 def _draining(desk: Desk, app: App, end: Draining) -> None:

@@ -27,7 +27,7 @@ RELEASES: dict[str, tuple[str, str]] = {
     # The list of releases
     "releases_none": ("No release yet.", "还没有版本。"),
     "release": ("Release {release}", "版本 {release}"),
-    "release_short": ("{step} · release {release}", "{step} · 版本 {release}"),
+    "release_short": ("{step} · #{release}", "{step} · #{release}"),
     "release_online": ("Release {release} of {name} is online.", "{name} 的版本 {release} 已上线。"),
     "release_replaced": (
         "Release {release} of {name} has served, and another has followed it.",

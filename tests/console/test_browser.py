@@ -24,14 +24,13 @@ def _create(page: Page, say: Say, name: str, files: Path | None) -> None:
     """Fill in the form, by files or by pasting, and send it."""
     page.get_by_label(say("new_name"), exact=True).fill(name)
     if files is None:
-        page.get_by_role("tab", name=say("new_paste")).click()
+        page.get_by_role("tab", name=say("way_paste")).click()
         page.get_by_role("textbox", name="app.py").fill(CODE)
     else:
         (files / "app.py").write_text(CODE)
         (files / "requirements.txt").write_text("streamlit\n")
-        for place, file in enumerate(("app.py", "requirements.txt")):
-            page.locator("input[type=file]").nth(place).set_input_files(files / file)
-            page.get_by_test_id("stFileChip").nth(place).wait_for()
+        page.locator("input[type=file]").first.set_input_files([files / "app.py", files / "requirements.txt"])
+        expect(page.get_by_test_id("stFileChip")).to_have_count(2)
     page.get_by_role("button", name=say("new_deploy"), exact=True).click()
 
 
@@ -128,6 +127,8 @@ def test_a_failed_install_says_which_line_and_the_mended_one_runs(
     snap(page, "zh-7-failed")
     page.goto(f"{platform.url}/console/app?id={app_id}")
     page.get_by_role("tab", name=say("tab_code")).click()
+    page.get_by_role("combobox", name=say("code_file")).click()
+    page.get_by_role("option", name="requirements.txt").click()
     page.get_by_role("textbox", name="requirements.txt").fill("streamlit\n")
     _press(page, say("code_save"))
     _status(page, app_id, say("running"))
@@ -237,7 +238,7 @@ def test_an_open_page_outlives_a_restart_of_hostd_with_what_was_typed(
     page.goto(f"{guarded.url}/console/app?id={app_id}")
     page.get_by_label("Admin token", exact=True).fill(TOKEN)
     _press(page, "Sign in")
-    page.get_by_role("tab", name="Code").click()
+    page.get_by_role("tab", name="Edit").click()
     editor = page.get_by_role("textbox", name="app.py")
     editor.fill("# half a thought")
     guarded.supervisorctl("restart", "hostd")

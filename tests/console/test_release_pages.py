@@ -127,7 +127,7 @@ def test_the_end_of_a_release_s_way_is_told(number: str, words: str) -> None:
 
 def test_the_list_shows_what_is_under_way_and_what_drains() -> None:
     said = texts(visit(_three(deploying=DEPLOYING)))
-    assert "First page · release 3" in said
+    assert "First page · #3" in said
     assert "1 draining" in said
 
 
