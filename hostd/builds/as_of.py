@@ -24,6 +24,26 @@ CLOSE_ENOUGH = 10
 """Days; a step that resolves is not narrowed down further than this."""
 
 
+NATIVE = (
+    "cryptography",
+    "grpcio",
+    "lxml",
+    "matplotlib",
+    "numpy",
+    "opencv-python",
+    "opencv-python-headless",
+    "pandas",
+    "pillow",
+    "psycopg2",
+    "pyarrow",
+    "scikit-learn",
+    "scipy",
+    "tensorflow",
+    "torch",
+)
+"""Packages whose build takes minutes and a tool chain."""
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
     """A date, and the interpreter that has packages on it."""
@@ -32,34 +52,44 @@ class Day:
     python: Python
 
 
-def flags(on: date, built: Sequence[str] = ()) -> list[str]:
-    """uv's options for packages that were there at the end of that day (UTC); ``built`` come from source."""
-    end = f"{on + timedelta(days=1)}T00:00:00Z"
-    return ["--exclude-newer", end, "--only-binary", ":all:", *(f"--no-binary={name}" for name in built)]
+def until(on: date) -> list[str]:
+    """uv's options for packages that were there at the end of that day (UTC)."""
+    return ["--exclude-newer", f"{on + timedelta(days=1)}T00:00:00Z"]
 
 
-def released(steps: Steps, pins: Sequence[str], python: Python) -> tuple[date, list[str]]:
-    """(date of the newest of the pinned versions, names of those that have no wheel). Raises Stop."""
-    newest, built = date.min, []
-    for package in _packages(steps, pins, python):
+def wheels_only(on: date, sources: Sequence[str] = ()) -> list[str]:
+    """The same, and nothing is built but what is in ``sources``."""
+    return [*until(on), "--only-binary", ":all:", *(f"--no-binary={name}" for name in sources)]
+
+
+def few_builds(on: date) -> list[str]:
+    """The same, and what is native and big is not built: that takes long, and then mostly fails."""
+    return [*until(on), *(f"--only-binary={name}" for name in NATIVE)]
+
+
+def released(steps: Steps, pins: Sequence[str], pythons: Sequence[Python]) -> tuple[date, list[str]]:
+    """(day by which all pinned versions were there, names of those that have no wheel). Raises Stop."""
+    newest, sources = date.min, []
+    for package in _packages(steps, pins, pythons):
         files = [*package.get("wheels", []), *([package["sdist"]] if "sdist" in package else [])]
         times = [file["upload-time"] for file in files if "upload-time" in file]
         if not times:
             raise Stop(1, "error: the index does not tell when versions were uploaded: no way to look back")
         newest = max(newest, min(times).astimezone(UTC).date())
         if not package.get("wheels"):
-            built.append(package["name"])
-    return newest, built
+            sources.append(package["name"])
+    return newest, sources
 
 
-def _packages(steps: Steps, pins: Sequence[str], python: Python) -> list[dict[str, Any]]:
-    """The pinned versions as the index knows them (PEP 751)."""
+def _packages(steps: Steps, pins: Sequence[str], pythons: Sequence[Python]) -> list[dict[str, Any]]:
+    """The pinned versions as the index knows them (PEP 751), on the first Python that they allow."""
     asked = steps.write("pins.txt", "".join(f"{pin}\n" for pin in pins))
-    command = [find_uv_bin(), "pip", "compile", "--quiet", "--no-deps", "--no-config", "--no-header"]
-    code, text = steps.ask([*command, "--python", python.path, "--format", "pylock.toml", str(asked)])
-    if code != 0:
-        raise Stop(1, f"error: the index does not have {', '.join(pins)}: no way to look back")
-    return list(tomllib.loads(text).get("packages", []))
+    command = [find_uv_bin(), "pip", "compile", "--quiet", "--no-deps", "--no-header"]
+    for python in pythons:
+        code, text = steps.ask([*command, "--python", python.path, "--format", "pylock.toml", str(asked)])
+        if code == 0:
+            return list(tomllib.loads(text).get("packages", []))
+    raise Stop(1, f"error: the index does not have {', '.join(pins)}: no way to look back")
 
 
 def earliest(start: date, pythons: Sequence[Python], resolves: Callable[[Day], bool]) -> Day | None:

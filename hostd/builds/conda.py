@@ -45,12 +45,16 @@ _SPEC = re.compile(r"([A-Za-z0-9_.-]+)\s*(.*)")
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """Requirement lines made of another format; ``nested`` are the files that they name."""
+    """Requirement lines made of another format.
+
+    ``nested`` are the files that they name, ``uncertain`` those lines whose name PyPI may not have.
+    """
 
     lines: tuple[str, ...]
     python: str | None = None
     warnings: tuple[str, ...] = ()
     nested: tuple[str, ...] = ()
+    uncertain: tuple[str, ...] = ()
 
 
 def from_environment(content: Any, folder: Path) -> Conversion:
@@ -58,6 +62,7 @@ def from_environment(content: Any, folder: Path) -> Conversion:
     entries = content.get("dependencies") if isinstance(content, dict) else None
     if not isinstance(entries, list):
         raise ValueError("it has no list of dependencies")
+    own: list[str] = []
     lines: list[str] = []
     left_out: list[str] = []
     nested: list[str] = []
@@ -73,8 +78,8 @@ def from_environment(content: Any, folder: Path) -> Conversion:
         elif name not in ("pip", "setuptools", "wheel") and ONLY_CONDA.fullmatch(name):
             left_out.append(name)
         elif name != "pip":
-            lines.append(RENAMED.get(name, name) + version)
-    return Conversion(tuple(lines), python, _warnings(left_out), tuple(nested))
+            own.append(RENAMED.get(name, name) + version)
+    return Conversion((*own, *lines), python, _warnings(left_out), tuple(nested), tuple(own))
 
 
 def _warnings(left_out: list[str]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ class Wanted:
     ``converted`` is a requirements file of our making, ``install`` the file that uv reads as it is.
     ``synced`` is the folder of a uv.lock, ``project`` that of a package to install as well. ``folder`` is the
     working directory. ``local`` tells that code of the upload itself gets installed, ``editable`` that it
-    is imported from where it lies.
+    is imported from where it lies. ``uncertain`` are lines whose name PyPI may not have.
     """
 
     folder: Path
@@ -42,6 +42,7 @@ class Wanted:
     hashed: bool = False
     python: str | None = None
     warnings: tuple[str, ...] = ()
+    uncertain: tuple[str, ...] = ()
 
     @property
     def locked(self) -> bool:
@@ -75,7 +76,7 @@ def _reader(name: str) -> Callable[[Path, Path], Wanted]:
 
 
 def _requirements(bundle: Path, path: Path) -> Wanted:
-    tree = texts.tree(path)
+    tree = texts.tree(bundle, path)
     return Wanted(
         folder=_working_directory(bundle, path, tree.lines),
         files=tree.files,
@@ -169,7 +170,7 @@ def _environment(bundle: Path, path: Path) -> Wanted:
 def _converted(bundle: Path, path: Path, found: conda.Conversion) -> Wanted:
     """Wanted for a file that uv can't read: its lines as a requirements file of ours."""
     text = "".join(f"{line}\n" for line in found.lines)
-    nested = [texts.tree(Path(path.parent, name).resolve()) for name in found.nested]
+    nested = [texts.tree(bundle, path.parent / name) for name in found.nested]
     lines = tuple(texts.logical_lines(text))
     every = (*lines, *(line for tree in nested for line in tree.lines))
     return Wanted(
@@ -181,4 +182,5 @@ def _converted(bundle: Path, path: Path, found: conda.Conversion) -> Wanted:
         editable=any(texts.is_editable(line) and texts.local_path(line) for line in every),
         python=found.python,
         warnings=found.warnings,
+        uncertain=found.uncertain,
     )

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
-from hostd.builds import as_of, dependencies, interpreters
+from hostd.builds import as_of, dependencies
 from hostd.builds.dependencies import Wanted
 from hostd.builds.exits import NO_PYTHON, Stop
-from hostd.builds.interpreters import Python
 from hostd.builds.job import Job
 from hostd.builds.leftovers import Leftovers
-from hostd.builds.names import pins
+from hostd.builds.plan import Plan, planned
 from hostd.builds.steps import Steps
+from hostd.builds.unknown import without_unknown
 
 UV = find_uv_bin()
 
@@ -40,17 +39,18 @@ def install(job: Job, steps: Steps) -> Installed:
     """Make the venv of ``job``. Raises Stop."""
     source, options = job.asked()
     wanted = _read(job, source.dependencies)
+    steps = replace(steps, folder=wanted.folder)
+    wanted = without_unknown(steps, wanted)
     for line in wanted.warnings:
         steps.say(f"warning: {line}")
-    steps = replace(steps, folder=wanted.folder)
     files = _files(steps, wanted)
-    python, flags, day = _plan(job, steps, wanted, files, options.python or source.python or wanted.python)
+    plan = planned(job, steps, wanted, files, options.python or source.python or wanted.python)
     leftovers = Leftovers.before(job.bundle)
-    steps.must([UV, "venv", "--quiet", "--no-project", "--python", python.path, str(job.venv)])
-    _fill(job, steps, wanted, files, flags)
-    warnings = [*wanted.warnings, *_project(job, steps, wanted, flags)]
-    _streamlit(job, steps, flags)
-    return _look(job, steps, python, day, warnings=warnings, built=leftovers.clear())
+    steps.must([UV, "venv", "--quiet", "--no-project", "--python", plan.python.path, str(job.venv)])
+    _fill(job, steps, wanted, files, plan.flags)
+    warnings = [*wanted.warnings, *_project(job, steps, wanted, plan)]
+    _streamlit(job, steps, plan.flags)
+    return _look(job, steps, plan, warnings=warnings, built=leftovers.clear())
 
 
 def _read(job: Job, name: str | None) -> Wanted:
@@ -58,11 +58,12 @@ def _read(job: Job, name: str | None) -> Wanted:
         wanted = dependencies.read(job.bundle, name)
     except dependencies.Unreadable as error:
         raise Stop(1, f"error: {error}") from None
-    for file in wanted.files:
-        if not file.resolve().is_relative_to(job.bundle.resolve()):
+    root = job.bundle.resolve()
+    for file in map(Path.resolve, wanted.files):
+        if not file.is_relative_to(root):
             raise Stop(1, f"error: {name} names a file outside of the upload: {file.name}")
         if not file.is_file():
-            raise Stop(1, f"error: {name} names {file.relative_to(job.bundle)}, which is not in the upload")
+            raise Stop(1, f"error: {name} names {file.relative_to(root)}, which is not in the upload")
     return wanted
 
 
@@ -76,57 +77,24 @@ def _files(steps: Steps, wanted: Wanted) -> list[str]:
     return files
 
 
-def _plan(
-    job: Job, steps: Steps, wanted: Wanted, files: Sequence[str], python: str | None
-) -> tuple[Python, list[str], date | None]:
-    """(interpreter, uv's options, date that packages are as of)."""
-    if job.as_of and not wanted.locked:
-        on = date.fromisoformat(job.as_of)
-        chosen, flags = interpreters.choose(steps, python), as_of.flags(on)
-        steps.say(f"packages as of {on}")
-        return chosen, flags if _resolves(steps, files, chosen, flags) else flags[:2], on
-    if job.look_back and not wanted.locked:
-        return _looked_back(steps, wanted, files, interpreters.candidates(steps, python))
-    return interpreters.choose(steps, python), [], None
-
-
-def _looked_back(
-    steps: Steps, wanted: Wanted, files: Sequence[str], pythons: Sequence[Python]
-) -> tuple[Python, list[str], date]:
-    found = pins(wanted.lines, wanted.constraints)
-    if not found:
-        raise Stop(1, "error: no version is pinned: no way to look back")
-    start, built = as_of.released(steps, found, pythons[0])
-    steps.say(f"{', '.join(found)}: released by {start}, looking for packages of that time")
-    day = as_of.earliest(
-        start, pythons, lambda day: _resolves(steps, files, day.python, as_of.flags(day.on, built))
-    )
-    if day is None:
-        there = ", ".join(map(str, pythons))
-        raise Stop(1, f"error: from {start} on no day's packages fit together on Python {there}")
-    steps.say(f"resolved as of {day.on}, on Python {day.python}")
-    return day.python, as_of.flags(day.on, built), day.on
-
-
-def _resolves(steps: Steps, files: Sequence[str], python: Python, flags: Sequence[str]) -> bool:
-    code, _ = steps.ask([UV, "pip", "compile", "--quiet", "--python", python.path, *flags, *files])
-    return code == 0
-
-
 def _fill(job: Job, steps: Steps, wanted: Wanted, files: Sequence[str], flags: Sequence[str]) -> None:
     if wanted.synced:
         steps.must(
             [UV, "sync", "--frozen", "--no-dev", "--inexact", "--python", str(job.venv / "bin" / "python")]
         )
     elif files:
-        steps.must([*_pip(job, "install"), *flags, *(part for file in files for part in ("-r", file))])
+        quiet = ["--preview-features", "pylock"] if wanted.locked else []
+        steps.must(
+            [*_pip(job, "install"), *quiet, *flags, *(part for file in files for part in ("-r", file))]
+        )
 
 
-def _project(job: Job, steps: Steps, wanted: Wanted, flags: Sequence[str]) -> list[str]:
+def _project(job: Job, steps: Steps, wanted: Wanted, plan: Plan) -> list[str]:
     """Install the project itself, where it is a package; one that can't be built is a warning."""
     if wanted.project is None:
         return []
-    code = steps.run([*_pip(job, "install"), *flags[:2], "--no-deps", "--editable", str(wanted.project)])
+    date = as_of.until(plan.day) if plan.day else []
+    code = steps.run([*_pip(job, "install"), *date, "--no-deps", "--editable", str(wanted.project)])
     if code == 0:
         return []
     line = "the project of pyproject.toml can't be built, so that only its dependencies are installed"
@@ -157,10 +125,9 @@ def _versions(resolved: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _look(
-    job: Job, steps: Steps, python: Python, day: date | None, *, warnings: list[str], built: list[str]
-) -> Installed:
+def _look(job: Job, steps: Steps, plan: Plan, *, warnings: list[str], built: list[str]) -> Installed:
     """What there is now."""
+    python = plan.python
     packages = next(job.venv.glob("lib/*/site-packages"))
     tag = steps.ask([python.path, "-I", "-S", "-c", "import sys; print(sys.implementation.cache_tag)"])[
         1
@@ -173,7 +140,7 @@ def _look(
         tag=tag,
         packages=packages,
         resolved=_freeze(job, steps),
-        as_of=str(day) if day else None,
+        as_of=str(plan.day) if plan.day else None,
         warnings=warnings,
         built=built,
     )

@@ -14,6 +14,7 @@ from packaging.version import InvalidVersion, Version
 from uv import find_uv_bin
 
 from hostd.builds.exits import NO_PYTHON, Stop
+from hostd.builds.poetry import version_specifier
 from hostd.builds.steps import Steps
 
 _ONE_VERSION = re.compile(r"\d+(\.\d+){0,2}")
@@ -44,6 +45,7 @@ def own() -> Python:
 def normal(wanted: str | None) -> str | None:
     """A wish as we read it: ``python-3.11.4`` and ``cpython@3.11.4`` are 3.11.4."""
     text = re.sub(r"^(?:c?python)?\s*[-@]?\s*(?=[\d<>=!~])", "", (wanted or "").strip().lower())
+    text = version_specifier(text) if re.match(r"\^|~(?!=)", text) else text
     return text.removesuffix(".x") or None
 
 
@@ -66,11 +68,13 @@ def choose(steps: Steps, wanted: str | None) -> Python:
     if wish is None or fits(here, wish):
         return here
     found = installed(steps)
-    if chosen := pick(found, wish) or _named(steps, wish) or _fetched(steps, wish):
+    if chosen := pick(found, wish) or _named(steps, wish):
         return chosen
     if near := _same_minor([here, *found], wish):
         steps.say(f"warning: Python {wish} is not on this machine, Python {near} is taken instead")
         return near
+    if chosen := _fetched(steps, wish):
+        return chosen
     there = ", ".join(sorted({str(python) for python in [here, *found]}, reverse=True))
     raise Stop(NO_PYTHON, f"error: Python {wish} is not on this machine; there is: {there}")
 
@@ -100,7 +104,7 @@ def pick(found: Iterable[Python], wish: str) -> Python | None:
 
 def _same_minor(found: Iterable[Python], wish: str) -> Python | None:
     """Another patch level of the version that was asked for exactly: packages can't tell the difference."""
-    match = re.fullmatch(r"(?:==)?(\d+\.\d+)\.\d+", wish)
+    match = re.fullmatch(r"(?:==)?(\d+\.\d+)\.\d+(?:\.\*)?", wish)
     return pick(found, match[1]) if match else None
 
 

@@ -29,13 +29,17 @@ def dependency_key(release: ReleaseLayout, asked: Asked, as_of: str | None = Non
     except dependencies.Unreadable:
         parts += [source.sha256]
     else:
-        parts += [[str(source.dependencies), *map(_digest, wanted.files)]]
+        root = release.bundle.resolve()
+        parts += [[str(source.dependencies), *(_digest(root, path) for path in wanted.files)]]
         parts += [source.sha256 if wanted.local else None, asked.release if wanted.editable else None]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _digest(path: Path) -> str | None:
+def _digest(root: Path, path: Path) -> str | None:
+    """Of a file in the upload; others are not looked at, and refused when it comes to installing."""
     try:
+        if not path.resolve().is_relative_to(root):
+            return None
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError:
         return None

@@ -42,33 +42,34 @@ class Steps:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def run(self, command: Sequence[str], folder: Path | None = None) -> int:
+    def run(self, command: Sequence[str]) -> int:
         """Run a program, its output to the log; once more when it was killed. Raises Stop: out of time."""
         code = 1
         for _ in range(2):
-            code = self._run(command, folder, subprocess.STDOUT, self._tee)
+            code = self._run(command, subprocess.STDOUT, self._tee)
             if code >= 0:
                 return code
             self.say(f"{Path(command[0]).name} was killed by signal {-code}")
         return 1
 
-    def must(self, command: Sequence[str], folder: Path | None = None) -> None:
+    def must(self, command: Sequence[str]) -> None:
         """Run a program that has to succeed. Raises Stop."""
-        if code := self.run(command, folder):
+        if code := self.run(command):
             raise Stop(code)
 
-    def ask(self, command: Sequence[str], folder: Path | None = None) -> tuple[int, str]:
-        """(exit code, standard output) of a program; nothing is logged. Raises Stop when time is over."""
+    def ask(self, command: Sequence[str], *, errors: bool = False) -> tuple[int, str]:
+        """(exit code, output) of a program, standard error only with ``errors``; nothing is logged.
+
+        Raises Stop when time is over.
+        """
         lines: list[bytes] = []
-        code = self._run(command, folder, subprocess.DEVNULL, lines.append)
+        code = self._run(command, subprocess.STDOUT if errors else subprocess.DEVNULL, lines.append)
         return code, b"".join(lines).decode("utf-8", "replace")
 
-    def _run(
-        self, command: Sequence[str], folder: Path | None, stderr: int, each: Callable[[bytes], None]
-    ) -> int:
+    def _run(self, command: Sequence[str], stderr: int, each: Callable[[bytes], None]) -> int:
         process = subprocess.Popen(
             command,
-            cwd=folder or self.folder,
+            cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,

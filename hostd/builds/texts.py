@@ -16,7 +16,7 @@ _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codec
 _NESTED = re.compile(r"(?:-r|-c|--requirements?|--constraints?)(?:\s*=\s*|\s+|(?<=-[rc]))(\S.*)")
 _CONSTRAINT = re.compile(r"-c|--constraint")
 _OPTION = re.compile(r"(?:-e|--editable|-f|--find-links)(?:\s*=\s*|\s+|(?<=-[ef]))(\S.*)")
-_DEPTH = 20
+_FILES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +50,32 @@ def logical_lines(text: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def tree(path: Path) -> Tree:
-    """``path`` and every file that it names with -r or -c, each once."""
+def tree(root: Path, path: Path) -> Tree:
+    """``path`` and every file that it names with -r or -c, each once. Outside of ``root`` none is read."""
     files: dict[Path, None] = {}
     found: list[tuple[bool, str]] = []
     hashed = False
-    for constraint, file, line in _walk(path, False, files, _DEPTH):
+    for constraint, line in _walk(root.resolve(), path.resolve(), False, files):
         hashed = hashed or "--hash" in line
-        if not _NESTED.fullmatch(line) and file:
+        if not _NESTED.fullmatch(line):
             found.append((constraint, re.split(r"\s--(?:hash|config-settings?|global-option)\b", line)[0]))
     lines = tuple(line for constraint, line in found if not constraint)
     return Tree(tuple(files), lines, tuple(line for constraint, line in found if constraint), hashed)
 
 
-def _walk(
-    path: Path, constraint: bool, seen: dict[Path, None], depth: int
-) -> Iterator[tuple[bool, Path, str]]:
-    if path in seen or depth == 0:
+def _walk(root: Path, path: Path, constraint: bool, seen: dict[Path, None]) -> Iterator[tuple[bool, str]]:
+    """(whether it only limits, logical line) of all files, which are put into ``seen``."""
+    if path in seen or len(seen) > _FILES:
         return
     seen[path] = None
+    if not path.is_relative_to(root):
+        return
     for line in logical_lines(read(path)):
-        yield constraint, path, line
+        yield constraint, line
         nested = _NESTED.fullmatch(line)
         if nested and "://" not in nested[1]:
             target = Path(path.parent, nested[1].strip("\"'")).resolve()
-            yield from _walk(target, constraint or bool(_CONSTRAINT.match(line)), seen, depth - 1)
+            yield from _walk(root, target, constraint or bool(_CONSTRAINT.match(line)), seen)
 
 
 def local_path(line: str) -> str | None:
