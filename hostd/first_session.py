@@ -162,8 +162,8 @@ def _watch(connection: ClientConnection, seen: _Seen, told_to_stop: Callable[[],
 def _is_uncaught(seen: _Seen, port: int, base: str, took: float) -> bool:
     """Whether the exception that is shown is one that the app did not catch.
 
-    The check says at once that a page raised. Up to 1.34 it waits in vain for one that ended by ``st.stop``:
-    no answer in time means that nothing was raised. Its "ok" may be that of a run that only asked for another.
+    The check says at once that a page raised. Up to 1.34 it waits in vain for one that ended by ``st.stop``,
+    so no answer in time means that none was raised; its "ok" may be of a run that asked for another one.
     """
     raised = seen.raised or Raised("", "", ())
     if _REDACTED in raised.message or any(own in frame for own in _OWN_LOOP for frame in raised.frames[:4]):

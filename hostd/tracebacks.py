@@ -10,6 +10,9 @@ _ANY_BUNDLE = re.compile(r"""/[^\s'"(]*/bundle/""")
 _PACKAGES = re.compile(r"""/[^\s'"(]*/(?=(?:site|dist)-packages/)""")
 _STANDARD = re.compile(r"""/[^\s'"(]*/lib(?:64)?/(?=python3)""")
 _HOME = re.compile(r"""/[^\s'"(]*/apps/[a-z0-9-]+/home(?=[/'"\s]|$)""")
+_ANY_PATH = re.compile(r"""(?<![\w:/.~-])/(?:[^\s/'"`(),]+/)+(?=[^\s/'"`(),]+)""")
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]+@")
+_TAIL_LINES = 40
 _START = re.compile(r"^.*Traceback \(most recent call last\):\s*$", re.MULTILINE)
 _ENDED = re.compile(r"^(?P<type>[A-Za-z_][\w.]*)(?:: ?(?P<message>.*))?$")
 _FRAME = re.compile(r'^\s*File "')
@@ -29,6 +32,16 @@ def without_paths(text: str) -> str:
     for known in (_BUNDLE, _ANY_BUNDLE, _PACKAGES, _STANDARD):
         text = known.sub("", text)
     return _HOME.sub("~", text)
+
+
+def plain(text: str) -> str:
+    """``text`` for a message: no folder of the machine, no password in an address."""
+    return _ANY_PATH.sub("…/", _PASSWORD.sub("", without_paths(text))).strip()
+
+
+def end_of(log: str, lines: int = _TAIL_LINES) -> str:
+    """The last lines of ``log``."""
+    return "\n".join(log.rstrip().split("\n")[-lines:])
 
 
 def last(log: str) -> Trace | None:

@@ -25,6 +25,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "{package} has no build for this Python or this kind of machine.",
         "Choose another Python for the app, or another version of {package}.",
     ),
+    "conflict_needs": (
+        "The requirements exclude each other: {first} needs {needs}, and {second} is asked for too.",
+        "Loosen one of the two.",
+    ),
+    "package_confused": (
+        "{package} is not the package that is meant, which is {better}.",
+        "Write {better} in the requirements.",
+    ),
     "conflict": (
         "The requirements exclude each other: {first} and {second}.",
         "Loosen one of the two.",
@@ -137,6 +145,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "The app reads the environment variable {name}, which is not set.",
         "Set it in the app's environment.",
     ),
+    "program_missing": (
+        "The app runs the program {program}, which is not there.",
+        "Have it installed on the platform, or do without it.",
+    ),
     "file_missing": (
         "The app opens {path}, which is not among its files.",
         "Upload that file too; paths are relative to the root of what was uploaded.",
@@ -153,9 +165,17 @@ WORDS: dict[str, tuple[str, str]] = {
         "The app listens on port {port} of its own choice.",
         "Take the port out of its code and out of .streamlit/config.toml: the platform chooses it.",
     ),
+    "server_inside": (
+        "The app starts a server of its own.",
+        "Take that out: the platform runs the app with streamlit run, at an address of its choice.",
+    ),
     "address_hard_coded": (
         "The app does not listen where the platform put it.",
         "Take server settings (port, address, baseUrlPath, TLS) out of its code and .streamlit/config.toml.",
+    ),
+    "entry_not_python": (
+        "The entry is a {suffix} file; Streamlit runs .py files.",
+        "Choose another entry.",
     ),
     "entry_missing": (
         "The script to run, {entry}, is not among the app's files.",
@@ -176,6 +196,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "memory_error": (
         "The app ran out of the memory that it may use.",
         "Load less at once, or give the app more memory.",
+    ),
+    "crashed_raising": (
+        "The app ended by {type}: {message}",
+        "Its last lines show where.",
     ),
     "crashed": (
         "The app ended by itself with exit code {exit_code}.",

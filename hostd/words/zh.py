@@ -24,6 +24,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "{package} 没有适用于当前 Python 或当前机器类型的安装包。",
         "请为应用选择其他 Python 版本，或者选用 {package} 的其他版本。",
     ),
+    "conflict_needs": (
+        "依赖互相冲突：{first} 需要 {needs}，而清单同时要求 {second}。",
+        "请放宽其中一个的版本限制。",
+    ),
+    "package_confused": (
+        "{package} 并不是想要的软件包，应为 {better}。",
+        "请在依赖清单中改写为 {better}。",
+    ),
     "conflict": (
         "依赖互相冲突：{first} 与 {second}。",
         "请放宽其中一个的版本限制。",
@@ -135,6 +143,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "应用要读取环境变量 {name}，但没有设置它。",
         "请在应用的环境变量中设置它。",
     ),
+    "program_missing": (
+        "应用要运行程序 {program}，但平台上没有它。",
+        "请管理员在平台上安装它，或者改为不使用它。",
+    ),
     "file_missing": (
         "应用要打开 {path}，但应用的文件中没有它。",
         "请一并上传该文件；路径以上传内容的根目录为准。",
@@ -151,9 +163,17 @@ WORDS: dict[str, tuple[str, str]] = {
         "应用自行指定了监听端口 {port}。",
         "请从代码和 .streamlit/config.toml 中去掉端口设置：端口由平台分配。",
     ),
+    "server_inside": (
+        "应用自行启动了服务器。",
+        "请去掉这部分代码：平台会用 streamlit run 运行应用，并决定它的地址。",
+    ),
     "address_hard_coded": (
         "应用没有在平台指定的地址上监听。",
         "请从代码和 .streamlit/config.toml 中去掉服务器设置（port、address、baseUrlPath、TLS）。",
+    ),
+    "entry_not_python": (
+        "入口是 {suffix} 文件，而 Streamlit 只运行 .py 文件。",
+        "请选择其他入口脚本。",
     ),
     "entry_missing": (
         "应用的文件中没有要运行的脚本 {entry}。",
@@ -174,6 +194,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "memory_error": (
         "应用用完了可用的内存。",
         "请减少一次加载的数据，或者为应用增加内存。",
+    ),
+    "crashed_raising": (
+        "应用因 {type} 而退出：{message}",
+        "最后几行日志指出了出错位置。",
     ),
     "crashed": (
         "应用自行退出，退出码为 {exit_code}。",
