@@ -83,7 +83,7 @@ def test_an_entry_is_picked_a_bad_release_changes_nothing_and_an_old_one_comes_b
     _active(page, 3)
     assert httpx.get(app).status_code == 200
     page.get_by_text(SAY("compare"), exact=True).click()
-    page.get_by_text('st.title("Mended")').wait_for()
+    page.get_by_text('st.title("Mended")', exact=True).wait_for()
     snap(page, "en-11-releases")
 
     page.locator(".st-key-activate_1").get_by_role("button").click()
