@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import OrderedDict
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -48,7 +49,7 @@ class Sessions:
     """Which process each session is in. Used from one event loop only."""
 
     def __init__(self) -> None:
-        self._apps: dict[str, dict[int, dict[bytes, None]]] = {}
+        self._apps: dict[str, dict[int, OrderedDict[bytes, None]]] = {}
 
     def port_of(self, app_id: str, session: bytes) -> int | None:
         """The port of the process that ``session`` began in, None when nothing is known of it."""
@@ -65,16 +66,16 @@ class Sessions:
         if port in live:
             for sessions in ports.values():
                 sessions.pop(session, None)
-            _remember(ports.setdefault(port, {}), session)
+            _remember(ports.setdefault(port, OrderedDict()), session)
         self._apps[app_id] = ports
 
     def __len__(self) -> int:
         return sum(len(sessions) for ports in self._apps.values() for sessions in ports.values())
 
 
-def _remember(sessions: dict[bytes, None], session: bytes) -> None:
+def _remember(sessions: OrderedDict[bytes, None], session: bytes) -> None:
     if len(sessions) >= _MAX_SESSIONS:
-        del sessions[next(iter(sessions))]
+        sessions.popitem(last=False)
     sessions[session] = None
 
 
@@ -141,7 +142,8 @@ def _inflated(stream: bytes) -> bytes:
     """What there is of a compressed first message (RFC 7692); nothing is known of the later ones."""
     short = stream[1] & 0x7F if len(stream) > 1 else 0
     start = {126: 4, 127: 10}.get(short, 2)
+    length = short if start == 2 else int.from_bytes(stream[2:start])
     try:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream[start:], _MAX_MESSAGE)
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream[start : start + length], _MAX_MESSAGE)
     except zlib.error:
         return b""
