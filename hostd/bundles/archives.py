@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 from hostd.bundles.paths import clean, decoded
 from hostd.bundles.tree import CHUNK, Budget, Member
@@ -91,11 +91,11 @@ def members(
             return zip_members(file, stack, field)
         if head[257:262] == b"ustar":
             return tar_members(file, stack, field)
-        for magic, program in ((b"\x1f\x8b", gzip.GzipFile), (b"BZh", bz2.BZ2File)):
+        for magic, opened in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open)):
             if head.startswith(magic):
                 budget = Budget(limits=limits, field=field, packed=packed)
                 unpacked = stack.enter_context((scratch / "unpacked.tar").open("w+b"))
-                _unpack(cast("BinaryIO", cast("Any", program)(file)), unpacked, budget)
+                _unpack(cast("BinaryIO", opened(file)), unpacked, budget)
                 return tar_members(unpacked, stack, field)
     raise Invalid(field, _NEITHER)
 

@@ -17,8 +17,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 
+from hostd.bundles.git_url import Address, check_ref, parse_address
 from hostd.bundles.paths import clean
 from hostd.bundles.upload import GitSource, Limits
 from hostd.errors import Invalid
@@ -26,8 +27,7 @@ from hostd.models import Source
 
 TIME_LIMIT = 120
 """Seconds for one call of git."""
-_SCP_LIKE = re.compile(r"(?:[\w.-]+@)?[A-Za-z0-9][\w.-]*:(?![/\\]{2})[^\s-][^\s]*")
-_REF = re.compile(r"[^\s~^:?*\[\\\x00-\x20\x7f-]([^\s~^:?*\[\\\x00-\x20\x7f])*")
+_ID = re.compile(r"[0-9a-f]{4,64}")
 _LFS = b"version https://git-lfs.github.com/spec/"
 _SETTINGS = {
     "core.hooksPath": "/dev/null",
@@ -58,27 +58,10 @@ class Checkout:
     warnings: list[str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Address:
-    """A URL without what is secret in it, and that."""
-
-    url: str
-    origin: str = ""
-    user: str = ""
-    password: str = ""
-
-    def scrub(self, text: str) -> str:
-        """``text`` without what is secret."""
-        secret = self.password or self.user
-        for known in {secret, unquote(secret)} - {""}:
-            text = text.replace(known, "***")
-        return re.sub(r"//[^/@\s]+@", "//", text)
-
-
 def fetch(wanted: GitSource, scratch: Path, limits: Limits, environment: Mapping[str, str]) -> Checkout:
     """The commit that ``wanted`` means. Raises Invalid('git')."""
-    address = _address(wanted.url.strip())
-    ref = _checked_ref(wanted.ref)
+    address = parse_address(wanted.url.strip())
+    ref = check_ref(wanted.ref)
     subdir = clean((wanted.subdir or "").strip(), "git") or None
     repository = _Repository(
         folder=scratch / "repository.git", address=address, limits=limits, environment=environment
@@ -90,46 +73,12 @@ def fetch(wanted: GitSource, scratch: Path, limits: Limits, environment: Mapping
     return Checkout(tar=tar, source=source, warnings=repository.warnings(commit, subdir))
 
 
-def _checked_ref(ref: str | None) -> str | None:
-    ref = (ref or "").strip()
-    if ref and (not _REF.fullmatch(ref) or ".." in ref or "@{" in ref or len(ref) > 250):
-        raise Invalid("git", "the ref must be a branch, a tag or a commit")
-    return ref or None
-
-
-def _address(url: str) -> _Address:
-    """Raises Invalid('git') for what is no URL of a repository."""
-    if len(url) > 2_000 or not url.isprintable() or " " in url or url.startswith("-"):
-        raise Invalid("git", "must be a URL such as https://git.example.com/team/app.git")
-    if "://" not in url and _SCP_LIKE.fullmatch(url):
-        return _Address(url=url)
-    try:
-        parts = urlsplit(url)
-        port, host = parts.port, parts.hostname
-    except ValueError:
-        raise Invalid("git", "is no valid URL") from None
-    if parts.scheme not in ("https", "http", "ssh") or not host or host.startswith("-"):
-        raise Invalid("git", "must begin with https://, http:// or ssh://, or be like git@host:team/app.git")
-    return _split(parts, f"[{host}]" if ":" in host else host, port)
-
-
-def _split(parts: SplitResult, host: str, port: int | None) -> _Address:
-    netloc = f"{host}:{port}" if port else host
-    user, password = parts.username or "", parts.password or ""
-    if parts.scheme == "ssh":
-        if user.startswith("-"):
-            raise Invalid("git", "is no valid URL")
-        return _Address(url=f"ssh://{user}@{netloc}{parts.path}" if user else f"ssh://{netloc}{parts.path}")
-    origin = f"{parts.scheme}://{netloc}"
-    return _Address(url=origin + parts.path, origin=origin, user=user, password=password)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Repository:
     """A bare repository of our own, with just what was fetched."""
 
     folder: Path
-    address: _Address
+    address: Address
     limits: Limits
     environment: Mapping[str, str]
 
@@ -142,9 +91,10 @@ class _Repository:
         done = self._call(*quiet, "--depth=1", "--", self.address.url, ref or "HEAD")
         if done.returncode == 0:
             return self._run("rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}").strip()
-        if not re.search(r"shallow|not our ref|unadvertised|remote ref|no such ref", done.stderr):
+        if not re.search(r"shallow|not our ref|unadvertised", done.stderr) and not _ID.fullmatch(ref or ""):
             raise self._failed(done)
-        self._run(*quiet, "--", self.address.url, "+HEAD:refs/hostd/head", "+refs/*:refs/*")
+        everything = ("+HEAD:refs/hostd/head", "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+        self._run(*quiet, "--", self.address.url, *everything)
         return self._resolved(ref)
 
     def _resolved(self, ref: str | None) -> str:

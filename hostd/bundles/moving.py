@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hostd.bundles.pristine import entries
-from hostd.bundles.tree import CHUNK
-from hostd.bundles.written import files_below, is_real_folder, is_there, is_written, written_beside
+from hostd.bundles.tree import CHUNK, files_below
+from hostd.bundles.written import is_real_folder, is_there, is_written, written_beside
 from hostd.layout import AppLayout, ReleaseLayout
 
 _MOVING, _BACK, _RESTORED = "moving-", "moving-back", "restored"

@@ -19,9 +19,9 @@ def clean(name: str, field: str) -> str:
     path = unicodedata.normalize("NFC", name.replace("\\", "/"))
     if any(unicodedata.category(c) in ("Cc", "Cs") for c in path):
         raise Invalid(field, f"the name {shown} holds control characters, or is in a broken encoding")
-    if path.startswith("/") or re.match(r"[A-Za-z]:", path):
-        raise Invalid(field, f"the name {shown} is absolute; only paths inside the bundle are taken")
     parts = [part for part in path.split("/") if part not in ("", ".")]
+    if path.startswith("/") or re.match(r"[A-Za-z]:", "/".join(parts)):
+        raise Invalid(field, f"the name {shown} is absolute; only paths inside the bundle are taken")
     if ".." in parts:
         raise Invalid(field, f"the name {shown} leads out of the bundle")
     if len(parts) > DEPTH_LIMIT or len("/".join(parts).encode()) > PATH_LIMIT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -154,19 +155,35 @@ def write_file(path: Path, content: Opener, budget: Budget, *, executable: bool 
 
 
 def _copy_links(folder: Path, links: dict[str, str], budget: Budget) -> list[str]:
-    """Copy what each link leads to, those first that others lead through."""
-    waiting = dict(links)
-    while ready := [path for path, target in waiting.items() if _is_ready(folder, path, target, waiting)]:
-        for path in ready:
+    """Copy what each link leads to, those first that others lead through; tell which led nowhere."""
+    waiting, lost = dict(links), []
+    while waiting:
+        done = [path for path, target in waiting.items() if _is_ready(folder, path, target, waiting)]
+        for path in done:
             _copy(folder / waiting[path], folder / path, budget)
-        waiting = {path: target for path, target in waiting.items() if path not in ready}
-    return [f"The link {path} leads nowhere inside the bundle and was left out." for path in sorted(waiting)]
+        if not done:
+            done = [path for path in waiting if _is_hopeless(path, waiting)] or list(waiting)
+            lost += done
+        waiting = {path: target for path, target in waiting.items() if path not in done}
+    return [f"The link {path} leads nowhere inside the bundle and was left out." for path in sorted(lost)]
 
 
 def _is_ready(folder: Path, path: str, target: str, waiting: Mapping[str, str]) -> bool:
-    if not target or f"{path}/".startswith(f"{target}/") or not (folder / target).exists():
+    if _is_below(path, target) or not (folder / target).exists():
         return False
-    return not any(f"{other}/".startswith(f"{target}/") for other in waiting)
+    return not any(_is_below(other, target) for other in waiting)
+
+
+def _is_hopeless(path: str, waiting: Mapping[str, str]) -> bool:
+    """Whether a link that is not ready will never be: it holds itself, or no other link is on its way."""
+    target = waiting[path]
+    return _is_below(path, target) or not any(
+        _is_below(target, other) or _is_below(other, target) for other in waiting
+    )
+
+
+def _is_below(path: str, folder: str) -> bool:
+    return not folder or f"{path}/".startswith(f"{folder}/")
 
 
 def _copy(source: Path, target: Path, budget: Budget) -> None:
@@ -181,9 +198,19 @@ def _copy(source: Path, target: Path, budget: Budget) -> None:
 
 def files_of(folder: Path) -> list[tuple[str, int]]:
     """(path, size) of every file below ``folder``, sorted."""
-    found = [
-        (path.relative_to(folder).as_posix(), path.stat().st_size)
-        for path in folder.rglob("*")
-        if path.is_file() and not path.is_symlink()
-    ]
+    return [(path, (folder / path).lstat().st_size) for path in files_below(folder)]
+
+
+def files_below(folder: Path) -> list[str]:
+    """Every file and link below ``folder``, sorted; caches of bytecode, sockets and pipes are passed over."""
+    found: list[str] = []
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        with contextlib.suppress(FileNotFoundError, PermissionError), os.scandir(folder / prefix) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting += [f"{prefix}{entry.name}/"] if entry.name != "__pycache__" else []
+                elif entry.is_symlink() or entry.is_file(follow_symlinks=False):
+                    found.append(prefix + entry.name)
     return sorted(found)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from hostd.bundles.pristine import entries
-from hostd.bundles.tree import CHUNK
+from hostd.bundles.tree import CHUNK, files_below
 from hostd.bundles.upload import APP, REQUIREMENTS
 from hostd.layout import ReleaseLayout
 
@@ -18,23 +19,8 @@ def written_beside(release: ReleaseLayout) -> list[str]:
     """Every file that the app added to its working directory or changed there, sorted."""
     uploaded = entries(release)
     since = release.archive.stat().st_mtime_ns if uploaded is not None else 0
-    return sorted(
-        path
-        for path in files_below(release.bundle)
-        if not _is_pristine(release.bundle / path, path, uploaded, since)
-    )
-
-
-def files_below(folder: Path) -> list[str]:
-    """Every file and link below ``folder``; caches of bytecode, sockets and pipes are passed over."""
-    found = []
-    for parent, folders, names in os.walk(folder):
-        here = Path(parent)
-        folders[:] = [name for name in folders if name != "__pycache__"]
-        links = [name for name in folders if (here / name).is_symlink()]
-        files = [name for name in names if (here / name).is_file() or (here / name).is_symlink()]
-        found += [(here / name).relative_to(folder).as_posix() for name in links + files]
-    return found
+    found = files_below(release.bundle)
+    return [path for path in found if not _is_pristine(release.bundle / path, path, uploaded, since)]
 
 
 def _is_pristine(file: Path, path: str, uploaded: Mapping[str, zipfile.ZipInfo] | None, since: int) -> bool:
@@ -42,7 +28,7 @@ def _is_pristine(file: Path, path: str, uploaded: Mapping[str, zipfile.ZipInfo] 
     if uploaded is None:
         return path in (APP, REQUIREMENTS)
     info, state = uploaded.get(path), file.lstat()
-    if info is None or file.is_symlink() or state.st_size != info.file_size:
+    if info is None or not stat.S_ISREG(state.st_mode) or state.st_size != info.file_size:
         return False
     return state.st_ctime_ns < since or _checksum(file) == info.CRC
 
