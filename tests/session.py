@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -17,9 +18,10 @@ class Session:
     def __init__(self, base: str, timeout: float = 60.0) -> None:
         self.base = base
         self._timeout = timeout
-        self._cookies = httpx.get(f"{base}/_stcore/host-config", timeout=timeout, trust_env=False).cookies
+        self._cookies = httpx.get(f"{base}/_stcore/health", timeout=timeout, trust_env=False).cookies
         self._xsrf = self._cookies.get("_streamlit_xsrf") or ""
         self.session_id = ""
+        self._open = ExitStack()
         self._socket = self._connect()
 
     def _connect(self) -> Any:
@@ -27,7 +29,7 @@ class Session:
         if self.session_id:
             protocols.append(self.session_id)
         cookie = f"_streamlit_xsrf={self._xsrf}"
-        return connect(
+        opened = connect(
             f"{self.base.replace('http', 'ws', 1)}/_stcore/stream",
             subprotocols=protocols,
             additional_headers={"Cookie": cookie} if self._xsrf else {},
@@ -36,6 +38,7 @@ class Session:
             open_timeout=self._timeout,
             proxy=None,
         )
+        return self._open.enter_context(opened)
 
     def run(self) -> list[str]:
         """Re-run the script; the texts that it shows, exceptions included."""
@@ -74,12 +77,12 @@ class Session:
 
     def reconnect(self) -> None:
         """Lose the socket, and come back as a browser does: with the session's id."""
-        self._socket.close()
+        self._open.close()
         self._socket = self._connect()
 
     def close(self) -> None:
         """Leave."""
-        self._socket.close()
+        self._open.close()
 
 
 def _text(element: Any) -> str:

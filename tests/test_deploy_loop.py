@@ -9,9 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
-from tests.browser import OpenTab
+from tests.browser import OpenTab, Visit
 from tests.platform import Platform, platform, until
 from tests.session import Session
 
@@ -126,33 +126,25 @@ class Watched:
 class Tab:
     """A browser's tab, and what it must keep showing."""
 
-    def __init__(self, page: Page, mark: int) -> None:
-        self.page = page
-        self.mark = mark
-        self.count = 1
-        expect(page.get_by_text(f"release {mark} part {mark} count 1")).to_be_visible()
+    def __init__(self, visit: Visit, url: str, mark: int) -> None:
+        self._visit = visit
+        self._mark = mark
+        self._page = visit.page
+        self._page.goto(url)
+        expect(self._page.get_by_text(f"release {mark} part {mark} count 1")).to_be_visible()
 
-    def check(self) -> None:
+    def check(self, size: int) -> None:
         """A click, an upload and a download, all answered by its own release."""
-        self._click()
-        data = bytes(self.count)
-        self.page.locator("input[type=file]").set_input_files(
-            {"name": "data.bin", "mimeType": "application/octet-stream", "buffer": data}
-        )
-        expect(self.page.get_by_text(f"got {len(data)} by {self.mark}")).to_be_visible()
-        with self.page.expect_download() as download:
-            self.page.get_by_role("button", name="take").click()
-        assert download.value.path().read_text() == f"made by {self.mark}"
-        self.count = int(self._line().rpartition(" ")[2])
-
-    def _click(self) -> None:
         before = self._line()
-        self.page.get_by_role("button", name="again").click()
+        self._page.get_by_role("button", name="again").click()
         until(lambda: self._line() != before, 30, what="the answer to a click")
-        assert self._line().startswith(f"release {self.mark} part {self.mark} count ")
+        assert self._line().startswith(f"release {self._mark} part {self._mark} count ")
+        self._visit.upload("data.bin", bytes(size))
+        expect(self._page.get_by_text(f"got {size} by {self._mark}")).to_be_visible()
+        assert self._visit.download("take") == (f"file-{self._mark}.txt", f"made by {self._mark}".encode())
 
     def _line(self) -> str:
-        return self.page.get_by_text("count ").first.inner_text()
+        return self._page.get_by_text(" count ").first.inner_text()
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +160,9 @@ def test_twenty_deploys_under_load(host: Platform, tab: OpenTab) -> None:
     app_id = _create(host, good(1))
     base = f"{host.url}/apps/{app_id}"
     sessions = [Watched(Session(base), 1)]
-    tabs = [Tab(tab(f"{base}/")[0], 1)]
+    first = tab()
+    somebody = first.page.context
+    tabs = [Tab(first, f"{base}/", 1)]
     serving = 1
     with Poller(base) as poller:
         for deploy in range(DEPLOYS):
@@ -177,7 +171,7 @@ def test_twenty_deploys_under_load(host: Platform, tab: OpenTab) -> None:
             number = _deploy(host, app_id, broken(mark, how) if how else good(mark))
             for watched in sessions:  # while the deploy is on its way
                 watched.check()
-            tabs[deploy % len(tabs)].check()
+            tabs[deploy % len(tabs)].check(deploy + 1)
             ended = _ended(host, app_id, number)
             if how:
                 assert (ended["state"], ended["error"]["kind"]) == ("failed", KINDS[how]), ended
@@ -191,13 +185,13 @@ def test_twenty_deploys_under_load(host: Platform, tab: OpenTab) -> None:
                 sessions.append(Watched(Session(base), serving))
                 sessions[-1].check()
             if deploy % 5 == 0:
-                tabs.append(Tab(tab(f"{base}/")[0], serving))
+                tabs.append(Tab(tab(somebody), f"{base}/", serving))
         for watched in sessions:
             watched.check()
             watched.session.reconnect()
             watched.check()
         for one in tabs:
-            one.check()
+            one.check(1000)
     assert not poller.failures, poller.failures[:5]
     assert poller.asked > 200
     marks = {watched.mark for watched in sessions}
