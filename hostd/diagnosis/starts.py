@@ -129,7 +129,8 @@ def _trace(session: FirstSession, log: str) -> Trace:
 def _with_trace(log: str, trace: Trace) -> str:
     """The log's last lines, with the exception when they do not show it from its beginning."""
     tail = end_of(log)
-    if "Traceback (most recent call last)" in tail:
+    logged = last(tail)
+    if logged is not None and logged.type.rsplit(".", 1)[-1] == trace.type.rsplit(".", 1)[-1]:
         return tail
     shown = ["Traceback (most recent call last):", *(f"  {frame}" for frame in trace.frames)]
     return "\n".join([tail, *shown, f"{trace.type}: {trace.message}"]).strip()
