@@ -8,6 +8,7 @@ from console.answers import App, FileChange, Release
 from console.desk import Desk, plain
 
 COLOURS = {"added": "green", "removed": "red", "changed": "blue"}
+SERVED = frozenset({"active", "draining", "retired"})
 
 
 def compare(desk: Desk, app: App, releases: list[Release]) -> None:
@@ -19,14 +20,15 @@ def compare(desk: Desk, app: App, releases: list[Release]) -> None:
     )
     if fold.open:
         with fold:
-            _compare(desk, app, [release.release for release in releases])
+            _compare(desk, app, releases)
 
 
-def _compare(desk: Desk, app: App, numbers: list[int]) -> None:
-    before, after = _preset(app, numbers)
+def _compare(desk: Desk, app: App, releases: list[Release]) -> None:
+    numbers, before = [release.release for release in releases], _before(app, releases)
     left, right = st.columns(2)
-    base = left.selectbox(desk.say("compare_from"), numbers, numbers.index(before), key="compare_from")
-    new = right.selectbox(desk.say("compare_to"), numbers, numbers.index(after), key="compare_to")
+    seen = f"{app.app_id}_{numbers[0]}"  # with a new release both choices begin anew
+    base = left.selectbox(desk.say("compare_from"), numbers, numbers.index(before), key=f"from_{seen}")
+    new = right.selectbox(desk.say("compare_to"), numbers, key=f"to_{seen}")
     changes = desk.hostd.diff(app.app_id, new, base) if new != base else []
     if not changes:
         st.caption(desk.say("compare_same"))
@@ -34,11 +36,10 @@ def _compare(desk: Desk, app: App, numbers: list[int]) -> None:
         _change(desk, change)
 
 
-def _preset(app: App, numbers: list[int]) -> tuple[int, int]:
-    """From what runs to the newest; when that is the same, from the one before it."""
-    newest = numbers[0]
-    before = app.release if app.release in numbers else None
-    return (before if before not in {None, newest} else numbers[1]) or numbers[1], newest
+def _before(app: App, releases: list[Release]) -> int:
+    """What the newest is compared with at first: what runs, or else the last one that ran before it."""
+    served = [release.release for release in releases[1:] if release.state in SERVED]
+    return app.release if app.release in served else (served or [releases[1].release])[0]
 
 
 def _change(desk: Desk, change: FileChange) -> None:

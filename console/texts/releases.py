@@ -48,7 +48,7 @@ RELEASES: dict[str, tuple[str, str]] = {
     # Draining
     "draining_count": ("{count} draining", "{count} 个收尾中"),
     "draining_line": (
-        "{count} open connections go on here, until {until} at the latest.",
+        "Open connections that go on here: {count}, until {until} at the latest.",
         "仍有 {count} 个连接在此版本上，最迟到 {until}。",
     ),
     "drain_now": ("End now", "立即结束"),

@@ -31,7 +31,7 @@ def test_the_releases_are_listed_with_state_note_and_failure() -> None:
     said = texts(visit(_three(), "app", id=ID))
     for words in ("#3", "Failed", "Active", "Draining", "note 2", r"3\.11\.9", "KeyError", "Mend"):
         assert words in said
-    assert "4 open connections" in said
+    assert "go on here: 4" in said
 
 
 def test_a_release_that_has_served_is_rolled_back_to_after_a_question() -> None:
@@ -74,7 +74,7 @@ def test_a_draining_release_is_ended() -> None:
     at = press(visit(fake, "app", id=ID), "End now")
     assert f"POST /api/apps/{ID}/releases/1/drain?now=true" in fake.calls
     assert "Release 1 has ended" in texts(at)
-    assert "open connections" not in texts(at)
+    assert "go on here" not in texts(at)
 
 
 def test_two_releases_are_compared() -> None:
