@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from PIL import Image
 from uv import find_uv_bin
 
 from .wire import closed_port, wait_until
@@ -18,11 +19,14 @@ BASE = "/apps/x"
 SCRIPT = """
 import io
 import sys
+from pathlib import Path
 
 import streamlit as st
+import streamlit.components.v1 as components
 from PIL import Image
 
 release = sys.argv[1]
+component = components.declare_component("part", path=str(Path(__file__).parent / "part"))
 st.title(f"Release {release}")
 if st.button("Press"):
     st.session_state.presses = st.session_state.get("presses", 0) + 1
@@ -32,6 +36,9 @@ st.write(f"{release} greets {name}")
 picture = io.BytesIO()
 Image.new("RGB", (100 * int(release) + len(name), 20), "red").save(picture, "PNG")
 st.image(picture.getvalue())
+if name:
+    component(key=name)
+    st.markdown(f"![static](app/static/picture.png?{name})")
 upload = st.file_uploader("File")
 if upload is not None:
     st.write(f"{release} got {len(upload.getvalue())} bytes")
@@ -51,7 +58,11 @@ def install(folder: Path, requirements: list[str]) -> Path:
 def environment(folder: Path, port: int) -> dict[str, str]:
     """What hostd gives an app."""
     server = {"PORT": port, "ADDRESS": "127.0.0.1", "BASE_URL_PATH": BASE.strip("/"), "HEADLESS": "true"}
-    more = {"FILE_WATCHER_TYPE": "none", "COOKIE_SECRET": "the same for all releases"}
+    more = {
+        "FILE_WATCHER_TYPE": "none",
+        "ENABLE_STATIC_SERVING": "true",
+        "COOKIE_SECRET": "the same for all releases",
+    }
     options = {f"STREAMLIT_SERVER_{name}": str(value) for name, value in {**server, **more}.items()}
     quiet = {"STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false", "STREAMLIT_CLIENT_TOOLBAR_MODE": "viewer"}
     return {"PATH": os.environ["PATH"], "HOME": str(folder), **options, **quiet}
@@ -62,6 +73,7 @@ def release(python: Path, folder: Path, number: int) -> Iterator[int]:
     """A process of release ``number``; the port that it will answer on."""
     folder.mkdir(exist_ok=True)
     (folder / "app.py").write_text(SCRIPT)
+    _write_files(folder, number)
     port = closed_port()
     command = [str(python), "-m", "streamlit", "run", "app.py", "--", str(number)]
     output = subprocess.DEVNULL
@@ -72,6 +84,14 @@ def release(python: Path, folder: Path, number: int) -> Iterator[int]:
             yield port
         finally:
             app.kill()
+
+
+def _write_files(folder: Path, number: int) -> None:
+    """What has the same address in every release, and not the same content."""
+    for name in ("part", "static"):
+        (folder / name).mkdir(exist_ok=True)
+    (folder / "part" / "index.html").write_text(f"<p>part of {number}</p>")
+    Image.new("RGB", (10 * number, 10), "blue").save(folder / "static" / "picture.png")
 
 
 def ready(*ports: int) -> None:

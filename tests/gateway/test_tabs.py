@@ -6,18 +6,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import MappingProxyType
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from hostd.gateway import Gateway
+from hostd.gateway import Gateway, GatewayOptions
 from hostd.gateway.tunnel import VisitorEnd
 from hostd.models import Route, RoutingTable, Status
 from tests.browser import OpenTab, Visit, person
+from tests.platform import until
 
-from .conftest import CONSOLE_DOWN, Running, running
+from .conftest import CONSOLE_DOWN, Running, StartBackend, StartGateway, running
 from .releases import install, ready, release
-from .wire import wait_until
+from .wire import Wire, plain, wait_until
 
 VERSIONS = {
     # As in tests/test_versions.py: newer pyarrow refuses numpy 1, and its metadata doesn't say so.
@@ -58,6 +60,68 @@ class Deployed:
             self.door.server.servers[0].get_loop().call_soon_threadsafe(end.transport.abort)
 
 
+WAYS = """async () => {
+    const base = location.pathname, element = (name, attribute, value) => {
+        const made = document.body.appendChild(document.createElement(name));
+        made[attribute] = value;
+    };
+    new WebSocket("ws://" + location.host + base + "_stcore/stream", ["streamlit", "token"]);
+    const request = new XMLHttpRequest();
+    request.open("PUT", base + "_stcore/upload_file/xhr");
+    request.send("body");
+    await fetch("_stcore/fetch");
+    await fetch(new URL("media/url", location.href));
+    await fetch(new Request("media/request", {headers: {"x-kept": "1"}}));
+    await fetch("~r7/media/marked");
+    await fetch("static/js/fetched.js");
+    await fetch("/elsewhere");
+    await import(base + "_stcore/bidi-components/module.js").catch(() => 0);
+    element("img", "src", "media/property.png");
+    element("audio", "src", "media/sound.mp3");
+    element("iframe", "src", "component/a/index.html");
+    element("script", "src", "static/js/chunk.js");
+    document.body.appendChild(document.createElement("img")).setAttribute("src", "app/static/attribute.png");
+    const link = document.createElement("a");
+    return ["media/file", "page", "#part", "mailto:a@b.c", "https://elsewhere.example/media/a"].map(to => {
+        link.href = to;
+        return link.href;
+    });
+}"""
+MARKED = (
+    *("_stcore/stream", "_stcore/upload_file/xhr", "_stcore/fetch", "media/url", "media/request"),
+    *("_stcore/bidi-components/module.js", "media/property.png", "media/sound.mp3"),
+    *("component/a/index.html", "app/static/attribute.png"),
+)
+UNMARKED = ("static/js/fetched.js", "static/js/chunk.js", "/elsewhere", "~r7/media/marked")
+
+
+def test_every_way_to_ask_names_the_release(
+    gateway: StartGateway, backend: StartBackend, browser: Browser
+) -> None:
+    """Whatever a page asks its app for is marked; what is shared, and what is not the app's, is not."""
+    door = gateway({"x": Route(Status.RUNNING, backend(_a_page).port, "x", 9)}, GatewayOptions(prefix="/p"))
+    base = f"127.0.0.1:{door.port}/p/apps/x/"
+    asked: set[str] = set()
+    page = person(browser).new_page()
+    page.on("request", lambda request: asked.add(request.url))
+    page.on("websocket", lambda opened: asked.add(opened.url.replace("ws:", "http:")))
+    page.goto(f"http://{base}")
+    links = page.evaluate(WAYS)
+    expected = {urljoin(f"http://{base}~r9/", path) for path in MARKED}
+    expected |= {urljoin(f"http://{base}", path) for path in UNMARKED}
+    until(lambda: page.evaluate("1") and expected <= asked, what=f"{expected}")
+    assert {url for url in asked if "favicon" not in url} == expected | {f"http://{base}"}
+    assert links == [
+        *(f"http://{base}~r9/media/file", f"http://{base}page", f"http://{base}#part"),
+        *("mailto:a@b.c", "https://elsewhere.example/media/a"),
+    ]
+
+
+def _a_page(wire: Wire) -> None:
+    while wire.head():
+        wire.send(plain(b'<html><head></head><div id="root"></div></html>', b"Content-Type: text/html"))
+
+
 @pytest.fixture(params=VERSIONS)
 def deployed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     """Both releases' processes behind a gateway."""
@@ -94,6 +158,8 @@ def test_each_tab_stays_with_its_release(deployed: Deployed, browser: Browser, t
     wait_until(lambda: deployed.gateway.tunnels(deployed.ports[2]) == 2, "both tabs on release 2")
     old.page.get_by_role("button", name="Press").click()
     expect(old.page.get_by_role("heading", name="Release 2")).to_be_visible()
+    for visit in (old, new):  # Streamlit's page says in the console that it was disconnected
+        visit.problems[:] = [problem for problem in visit.problems if not problem.startswith("console:")]
 
 
 def _open(deployed: Deployed, visit: Visit, number: int) -> Visit:
@@ -108,13 +174,14 @@ def _open(deployed: Deployed, visit: Visit, number: int) -> Visit:
 def _use(visit: Visit, number: int, name: str) -> None:
     """Do everything that goes over another connection than the first."""
     page = visit.page
-    page.get_by_label("Name").fill(name)
-    page.get_by_label("Name").press("Enter")
+    page.get_by_role("textbox", name="Name").fill(name)
+    page.get_by_role("textbox", name="Name").press("Enter")
     expect(page.get_by_text(f"{number} greets {name}")).to_be_visible()
-    page.wait_for_function(
-        "width => [...document.images].some(image => image.naturalWidth === width)",
-        arg=100 * number + len(name),
-    )
+    for width in (100 * number + len(name), 10 * number):  # the one in memory, the one in a file
+        page.wait_for_function(
+            "width => [...document.images].some(image => image.naturalWidth === width)", arg=width
+        )
+    expect(page.frame_locator("iframe").get_by_text(f"part of {number}")).to_be_attached()
     content = name.encode() * 1000 * number
     visit.upload(f"{name}.txt", content)
     expect(page.get_by_text(f"{number} got {len(content)} bytes")).to_be_visible()
