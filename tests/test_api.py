@@ -25,15 +25,23 @@ from .platform import HELLO, Platform, assert_problem, until
 STATUSES = {"created", "installing", "starting", "running", "stopped", "failed"}
 APP_KEYS = {
     "app_id", "name", "status", "port", "pid", "error", "access_url", "created_at", "updated_at",
-    "requirements_sha256", "app_sha256", "streamlit_version",
+    "requirements_sha256", "app_sha256", "streamlit_version", "release", "deploying", "draining", "warning",
+    "entry", "options",
+}
+OPTIONS = {
+    "environment": {}, "drain_minutes": None, "strategy": "auto", "python": None, "as_of": None, "entry": None,
 }  # fmt: skip
 OPERATIONS = {
     "list_apps", "create_app", "get_app", "update_app", "delete_app", "start_app", "stop_app", "restart_app",
-    "get_logs", "stream_logs", "get_file", "get_health",
+    "get_logs", "stream_logs", "get_file", "get_health", "list_releases", "create_release", "get_release",
+    "get_bundle", "get_diff", "activate_release", "drain_release", "list_files", "list_gallery",
 }  # fmt: skip
 PER_APP = [
     ("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/start"), ("POST", "/stop"), ("POST", "/restart"),
     ("GET", "/logs"), ("GET", "/logs/stream"), ("GET", "/files/app.py"),
+    ("GET", "/files"), ("GET", "/releases"), ("POST", "/releases"), ("GET", "/releases/1"),
+    ("GET", "/releases/1/bundle"), ("GET", "/releases/1/diff"), ("POST", "/releases/1/activate"),
+    ("POST", "/releases/1/drain"), ("POST", "/releases/1/drain?now=true"),
 ]  # fmt: skip
 Files = dict[str, tuple[str, bytes]]
 SHORT: dict[str, Any] = {"data": {"name": "x"}}
@@ -71,7 +79,11 @@ def assert_app(value: Any) -> dict[str, Any]:
     assert app["status"] in STATUSES
     for key in ("created_at", "updated_at"):
         assert datetime.fromisoformat(app[key]).tzinfo == UTC
-    assert app["error"] is None or set(app["error"]) == {"kind", "message", "log_tail"}
+    for key in ("error", "warning"):
+        assert app[key] is None or set(app[key]) == {"kind", "message", "advice", "log_tail", "log_url"}
+    assert app["deploying"] is None or set(app["deploying"]) == {"release", "step", "since"}
+    assert all(set(old) == {"release", "since", "until", "connections"} for old in app["draining"])
+    assert set(app["options"]) == set(OPTIONS)
     return app
 
 
@@ -87,6 +99,9 @@ def test_create_answers_at_once(platform: Platform) -> None:
         app = assert_app(answer.json())
         assert re.fullmatch(r"demo-app-[0-9a-f]{6}", app["app_id"])
         assert (app["name"], app["status"], app["pid"]) == ("Demo App", "created", None)
+        assert (app["release"], app["deploying"]["release"], app["deploying"]["step"]) == (None, 1, "waiting")
+        assert (app["draining"], app["warning"], app["entry"]) == ([], None, "app.py")
+        assert app["options"] == OPTIONS
         assert app["port"] in platform.pool
         assert app["access_url"] == f"{platform.url}/apps/{app['app_id']}/"
         assert app["app_sha256"] == hashlib.sha256(HELLO).hexdigest()
@@ -102,6 +117,7 @@ def test_get_and_list(platform: Platform, app_id: str) -> None:
     assert app["port"] in platform.pool
     assert app["pid"] > 1
     assert app["error"] is None
+    assert (app["release"], app["deploying"], app["draining"]) == (1, None, [])
     assert re.fullmatch(r"\d+\.\d+.*", app["streamlit_version"])
     listed = platform.api.get("/apps")
     assert listed.status_code == 200
@@ -193,12 +209,18 @@ def test_empty_requirements_field_of_a_browser_form(platform: Platform) -> None:
 
 
 def test_files(platform: Platform, app_id: str) -> None:
-    """Either file can be read back as text; another name is refused."""
+    """Each file that was sent can be read back as text; another path, in or out of the bundle, is refused."""
     answer = platform.api.get(f"/apps/{app_id}/files/app.py")
     assert answer.content == HELLO
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert platform.api.get(f"/apps/{app_id}/files/requirements.txt").text == "streamlit\n"
-    assert_problem(platform.api.get(f"/apps/{app_id}/files/meta.json"), 422, "name")
+    for path in ("meta.json", "pages/", "APP.PY", "app.py/x"):
+        assert_problem(platform.api.get(f"/apps/{app_id}/files/{path}"), 422, "path")
+    for path in ("../asked.json", "..%2Fasked.json", "%2e%2e/asked.json", "/etc/passwd", "%2Fetc%2Fpasswd"):
+        target = httpx.URL(platform.url).copy_with(raw_path=f"/api/apps/{app_id}/files/{path}".encode())
+        answer = httpx.get(target, trust_env=False)
+        assert_problem(answer, answer.status_code)
+        assert answer.status_code in (400, 404, 422)
 
 
 def test_rename(platform: Platform, app_id: str) -> None:
@@ -226,10 +248,14 @@ def test_changed_file_redeploys(platform: Platform) -> None:
     try:
         old, source = platform.app(made), b"import streamlit as st\nst.title('second')\n"
         answer = platform.api.patch(f"/apps/{made}", files=files(source))
-        assert answer.status_code == 200
-        assert answer.json()["app_sha256"] == hashlib.sha256(source).hexdigest()
+        assert answer.status_code == 202
+        assert answer.headers["location"] == f"{platform.url}/api/apps/{made}/releases/2"
+        app = assert_app(answer.json())
+        assert (app["status"], app["release"], app["deploying"]["release"]) == ("running", 1, 2)
+        assert app["app_sha256"] == hashlib.sha256(source).hexdigest()
         until(lambda: platform.app(made)["pid"] not in (None, old["pid"]), what="a new process")
-        assert platform.wait(made, "running")["requirements_sha256"] is None
+        after = platform.wait(made, "running")
+        assert (after["release"], after["deploying"], after["requirements_sha256"]) == (2, None, None)
         assert platform.api.get(f"/apps/{made}/files/app.py").content == source
         assert platform.logs(made).count("Resolved") <= 1
     finally:
@@ -308,7 +334,8 @@ def test_health(platform: Platform, app_id: str) -> None:
 @pytest.mark.parametrize("unknown", ["nobody-000000", "..", "%F0%9F%8E%88", "a%20b"])
 def test_unknown_app(platform: Platform, method: str, path: str, unknown: str) -> None:
     """Each call on an app that is not there is 404 (or 400 for a path that no one may send)."""
-    form: dict[str, Any] = {"files": {"name": (None, "x")}} if method == "PATCH" else {}
+    takes_form = method == "PATCH" or (method, path) == ("POST", "/releases")
+    form: dict[str, Any] = {"files": {"name": (None, "x")}} if takes_form else {}
     answer = platform.api.request(method, f"{platform.url}/api/apps/{unknown}{path}", **form)
     if unknown == "..":  # httpx resolves it: another path, which is not there either
         assert answer.status_code in (404, 405)

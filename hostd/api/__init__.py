@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
 from hostd import __version__, runlog
-from hostd.api.forms import check_brings_app, form_only, release_form
+from hostd.api.forms import form_only, new_app_form, release_form
 from hostd.api.releases import ACCEPTED, Id, Language, ReleaseApi
 from hostd.api.shapes import AppOut, DeletedOut, HealthOut, LogsOut
 from hostd.api.views import Views
@@ -82,11 +82,10 @@ class Api:
         response: Response,
         language: Language,
         name: Annotated[str, Form(description="1 to 100 characters")],
-        wanted: Annotated[Wanted, Depends(release_form)],
+        wanted: Annotated[Wanted, Depends(new_app_form)],
         app_id: Annotated[str | None, Form(description="A slug of your own; else one is made")] = None,
     ) -> AppOut:
         """Make an app of its files. Answers at once; the install goes on behind."""
-        check_brings_app(wanted)
         made = self._lifecycle.releases.create(name, wanted, app_id)
         response.headers["Location"] = f"{self._settings.public_base}/api/apps/{made.app_id}"
         return self._views.app(made, language)

@@ -7,7 +7,8 @@ import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from fastapi import File, Form, Query, Request, UploadFile
+from fastapi import Depends, File, Form, Query, Request, UploadFile
+from fastapi.exceptions import RequestValidationError
 from pydantic import WithJsonSchema
 
 from hostd import bundles
@@ -101,11 +102,14 @@ def _check_one_way(upload: bundles.Upload) -> None:
         raise Invalid(used[0], "can't be sent together with 'app' or 'requirements': put them into it")
 
 
-def check_brings_app(wanted: Wanted) -> None:
-    """Raises Invalid when a request that makes an app brings none."""
-    upload = wanted.upload
-    if upload.app is None and not (upload.bundle or upload.files or upload.git or upload.template):
-        raise Invalid("app", "is required, and must not be empty; or send bundle, files, git or template")
+async def new_app_form(request: Request, wanted: Annotated[Wanted, Depends(release_form)]) -> Wanted:
+    """What a request wants of a new app. Raises RequestValidationError that names all that is missing."""
+    if wanted.upload.app is not None or wanted.upload.trees:
+        return wanted
+    form = await request.form()  # read already, and FastAPI looks for the name only after this
+    nameless = [] if form.get("name") else [{"type": "missing", "loc": ("body", "name")}]
+    words = "is required, and must not be empty; or send bundle, files, git or template"
+    raise RequestValidationError([*nameless, {"type": "no_app", "loc": ("body", "app"), "msg": words}])
 
 
 def _git(text: str | None, ref: str | None, subdir: str | None) -> bundles.GitSource | None:
