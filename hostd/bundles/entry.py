@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -68,7 +69,8 @@ def _may_be_entry(path: str) -> bool:
 
 def _imports_streamlit(script: Path) -> bool:
     with script.open("rb") as file:
-        return bool(_IMPORTS.search(file.read(SOURCE_LIMIT).replace(b"\r", b"\n")))
+        source = file.read(SOURCE_LIMIT).removeprefix(codecs.BOM_UTF8)
+    return bool(_IMPORTS.search(source.replace(b"\r", b"\n")))
 
 
 def _preferred(scripts: list[str]) -> list[str]:

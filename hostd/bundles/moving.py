@@ -87,6 +87,8 @@ class _Move:
         for main, paths in groups.items():
             if main not in aside and main in paths:
                 _make_room(self.new, main, staged / main)
+            elif main not in aside:
+                _put_written_aside(self.new, paths)
             for path in paths:
                 self._place(staged / path, path, aside=main in aside)
         shutil.rmtree(staged, ignore_errors=True)
@@ -163,12 +165,20 @@ def _make_room(new: ReleaseLayout, main: str, coming: Path) -> None:
     """What another file would meet: what the app wrote there is put aside, strange companions go."""
     group = [path for path in (main, *(main + end for end in _COMPANIONS)) if is_there(new.bundle / path)]
     if any(is_written(new, path) for path in group):
-        for path in group:
-            _rename(new.bundle / path, _recovered(new) / path, _app(new).root)
+        _put_aside(new, group)
     elif _is_sqlite(coming):
         for path in group:
             if path != main and not is_real_folder(new.bundle / path):
                 (new.bundle / path).unlink()  # it would be played into the wrong file
+
+
+def _put_written_aside(new: ReleaseLayout, paths: list[str]) -> None:
+    _put_aside(new, [path for path in paths if is_there(new.bundle / path) and is_written(new, path)])
+
+
+def _put_aside(release: ReleaseLayout, paths: list[str]) -> None:
+    for path in paths:
+        _rename(release.bundle / path, _recovered(release) / path, _app(release).root)
 
 
 def _is_sqlite(file: Path) -> bool:
