@@ -194,7 +194,8 @@ class _Repository:
         if re.search(r"remote ref|no such ref|not our ref", text):
             return Invalid("git", "the repository has no such branch, tag or commit")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        last = next((line for line in lines if line.startswith(("fatal:", "error:"))), " ".join(lines[-1:]))
+        lines = [line for line in lines if "Could not read from remote repository" not in line]
+        last = next((line for line in lines if line.startswith(("fatal:", "error:"))), " ".join(lines[:1]))
         return Invalid("git", f"could not be fetched: {last[:300] or f'git ended with {done.returncode}'}")
 
 
