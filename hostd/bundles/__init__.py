@@ -8,6 +8,7 @@ finds what an app added to it, ``moving`` moves that on.
 from hostd.bundles.diffs import diff
 from hostd.bundles.gallery import gallery
 from hostd.bundles.laying import lay_down
+from hostd.bundles.leaving import leave_to
 from hostd.bundles.moving import Moved, keeps_files, move_written
 from hostd.bundles.naming import NAME_LIMIT, check_id, check_name, make_id
 from hostd.bundles.pristine import digests, read, read_bytes, read_text, tree
@@ -35,6 +36,7 @@ __all__ = [
     "is_pip_syntax",
     "keeps_files",
     "lay_down",
+    "leave_to",
     "logical_lines",
     "make_id",
     "move_written",

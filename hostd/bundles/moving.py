@@ -73,7 +73,7 @@ class _Move:
         written = written_beside(self.old)
         for path in written:
             _take_out(self.old, path, self.staged / path, uploaded=path in self.before)
-        for main in {_main_of(path) for path in written} - set(written):
+        for main in {main_of(path) for path in written} - set(written):
             if self._differs(main) and is_there(self.old.bundle / main) and not is_there(self.staged / main):
                 _take_out(self.old, main, self.staged / main, uploaded=True)
         return self.put_in(self.staged)
@@ -81,8 +81,8 @@ class _Move:
     def put_in(self, staged: Path) -> Moved:
         """Each SQLite file goes before its companions, and with them to the same place."""
         groups: dict[str, list[str]] = defaultdict(list)
-        for path in sorted(files_below(staged), key=lambda path: (_main_of(path), len(path))):
-            groups[_main_of(path)].append(path)
+        for path in sorted(files_below(staged), key=lambda path: (main_of(path), len(path))):
+            groups[main_of(path)].append(path)
         aside = [main for main in groups if self._must_stay_out(main, groups[main])]
         for main, paths in groups.items():
             if main not in aside and main in paths:
@@ -99,12 +99,12 @@ class _Move:
 
     def _place(self, source: Path, path: str, *, aside: bool) -> None:
         if aside:
-            _rename(source, _recovered(self.old) / path, _app(self.old).root)
+            rename_below(source, recovered_folder(self.old) / path, app_of(self.old).root)
         else:
-            _rename(source, self.new.bundle / path, self.new.bundle, over=True)
+            rename_below(source, self.new.bundle / path, self.new.bundle, over=True)
 
     def _must_stay_out(self, main: str, paths: list[str]) -> bool:
-        return any(self._differs(path) or not _has_way(path, self.new) for path in {main, *paths})
+        return any(self._differs(path) or not has_way(path, self.new) for path in {main, *paths})
 
     def _differs(self, path: str) -> bool:
         """Whether ``new`` brings a version of the file that ``old`` did not."""
@@ -114,7 +114,7 @@ class _Move:
         return before is None or (after.file_size, after.CRC) != (before.file_size, before.CRC)
 
 
-def _main_of(path: str) -> str:
+def main_of(path: str) -> str:
     """The SQLite file that ``path`` is a companion of, else itself."""
     return next((path.removesuffix(end) for end in _COMPANIONS if path.endswith(end)), path)
 
@@ -126,7 +126,7 @@ def _finish(release: ReleaseLayout) -> None:
         if path.endswith(".tmp") or is_there(release.bundle / path):
             (waiting / path).unlink()
         else:
-            _rename(waiting / path, release.bundle / path, release.bundle)
+            rename_below(waiting / path, release.bundle / path, release.bundle)
     if (release.root / _BACK).is_dir():
         _return_recovered(release, begun=True)
     for staged in sorted(release.root.glob(f"{_MOVING}*")):
@@ -139,13 +139,13 @@ def _finish(release: ReleaseLayout) -> None:
 
 def _take_out(release: ReleaseLayout, path: str, target: Path, *, uploaded: bool) -> None:
     """Rename a file out of the tree, and lay down the uploaded version in its place."""
-    waiting = _lay_ready(release, path) if uploaded else None
-    _rename(release.bundle / path, target, release.root)
+    waiting = lay_ready(release, path) if uploaded else None
+    rename_below(release.bundle / path, target, release.root)
     if waiting is not None:
         waiting.replace(release.bundle / path)
 
 
-def _lay_ready(release: ReleaseLayout, path: str) -> Path:
+def lay_ready(release: ReleaseLayout, path: str) -> Path:
     """The uploaded version of a file, durable beside the tree."""
     waiting = release.root / _RESTORED / path
     waiting.parent.mkdir(parents=True, exist_ok=True)
@@ -178,7 +178,7 @@ def _put_written_aside(new: ReleaseLayout, paths: list[str]) -> None:
 
 def _put_aside(release: ReleaseLayout, paths: list[str]) -> None:
     for path in paths:
-        _rename(release.bundle / path, _recovered(release) / path, _app(release).root)
+        rename_below(release.bundle / path, recovered_folder(release) / path, app_of(release).root)
 
 
 def _is_sqlite(file: Path) -> bool:
@@ -188,14 +188,14 @@ def _is_sqlite(file: Path) -> bool:
         return content.read(len(_SQLITE)) == _SQLITE
 
 
-def _has_way(path: str, new: ReleaseLayout) -> bool:
+def has_way(path: str, new: ReleaseLayout) -> bool:
     """Whether ``path`` can be put into the new tree: no file, link or folder of another kind there."""
     target = new.bundle / path
     above = [parent for parent in target.parents if parent.is_relative_to(new.bundle)]
     return not is_real_folder(target) and all(is_real_folder(one) for one in above if is_there(one))
 
 
-def _rename(source: Path, target: Path, within: Path, *, over: bool = False) -> None:
+def rename_below(source: Path, target: Path, within: Path, *, over: bool = False) -> None:
     """Rename, with folders made on the way below ``within``; ``over`` what is there, or with that set aside.
 
     What is no real folder on the way is set aside, never followed: apps may have made links.
@@ -216,17 +216,18 @@ def _set_aside(path: Path) -> None:
         path.rename(path.with_name(f"{path.name}.{secrets.token_hex(3)}"))
 
 
-def _app(release: ReleaseLayout) -> AppLayout:
+def app_of(release: ReleaseLayout) -> AppLayout:
+    """The folder of the release's app."""
     return AppLayout(release.root.parent.parent)
 
 
-def _recovered(release: ReleaseLayout) -> Path:
+def recovered_folder(release: ReleaseLayout) -> Path:
     """Where what a release wrote is put when its successor brings files of the same names."""
-    return _app(release).home / "recovered" / f"r{release.root.name}"
+    return app_of(release).home / "recovered" / f"r{release.root.name}"
 
 
 def _recovered_files(release: ReleaseLayout) -> list[str]:
-    folder = _recovered(release)
+    folder = recovered_folder(release)
     return files_below(folder) if is_real_folder(folder.parent) and is_real_folder(folder) else []
 
 
@@ -236,12 +237,12 @@ def _return_recovered(release: ReleaseLayout, *, begun: bool = False) -> None:
     With ``begun`` only what a kill had cut short.
     """
     back = release.root / _BACK
-    wanted = {_main_of(path) for path in files_below(back)}
+    wanted = {main_of(path) for path in files_below(back)}
     found = _recovered_files(release)
     if not begun:
-        taken = {_main_of(path) for path in written_beside(release)}
-        wanted |= {_main_of(path) for path in found} - taken
+        taken = {main_of(path) for path in written_beside(release)}
+        wanted |= {main_of(path) for path in found} - taken
     for path in found:
-        if _main_of(path) in wanted:
-            _rename(_recovered(release) / path, back / path, release.root)
+        if main_of(path) in wanted:
+            rename_below(recovered_folder(release) / path, back / path, release.root)
     _Move(old=release, new=release, before={}, after={}).put_in(back)

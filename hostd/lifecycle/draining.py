@@ -116,11 +116,9 @@ class Drainer:
     def _carry_on(self, app_id: str, number: int) -> None:
         """What a drained release still wrote beside its code goes to the one that serves."""
         app = self.registry.peek(app_id)
-        if app is None or app.release in (None, number):
-            return
-        folder = self.layout.app(app_id)
-        if bundles.written_beside(folder.release(number)):
-            bundles.move_written(folder.release(number), folder.release(app.release or 0), running=True)
+        if app is not None and app.release is not None and app.release != number:
+            folder = self.layout.app(app_id)
+            bundles.leave_to(folder.release(number), folder.release(app.release))
 
 
 def drains(app: App | None, number: int | None) -> Draining | None:
