@@ -16,7 +16,7 @@ A folder holds ``tree/``, the upload, and ``expect.json``::
     first_words   how the page begins; then, then_words: a link on it, and how the page behind it begins
     source        what is recorded of the source
     warning       said in its warnings or its install log
-    kind, sentence       the failure, and a pattern for its cause
+    kind, sentence       the failure, and a pattern for its cause and what to do
     status, field, sentence, candidates      a refusal
 """
 
