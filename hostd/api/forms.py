@@ -37,8 +37,15 @@ async def form_only(request: Request) -> None:
         )
 
 
+async def _emptied(request: Request) -> frozenset[str]:
+    """The fields that were sent empty; FastAPI would have them as not sent at all."""
+    form = await request.form()
+    return frozenset(name for name, value in form.multi_items() if value == "")
+
+
 def release_form(  # noqa: PLR0917 - FastAPI reads the form's fields from here
     request: Request,
+    emptied: Annotated[frozenset[str], Depends(_emptied)],
     app: Annotated[UploadFile | None, A_FILE, File(description="app.py, or the entry's new text")] = None,
     requirements: Annotated[UploadFile | None, A_FILE, File(description="requirements.txt")] = None,
     bundle: Annotated[UploadFile | None, A_FILE, File(description="A .zip or .tar.gz of the app")] = None,
@@ -50,9 +57,7 @@ def release_form(  # noqa: PLR0917 - FastAPI reads the form's fields from here
     git_subdir: Annotated[str | None, Form(description="The app's folder in the repository")] = None,
     template: Annotated[str | None, Form(description="An app of GET /api/gallery")] = None,
     entry: Annotated[str | None, Form(description="The script to run; '' finds it by itself again")] = None,
-    python: Annotated[
-        str | None, Form(description="Such as 3.11 or >=3.10; '' as the bundle says")
-    ] = None,
+    python: Annotated[str | None, Form(description="Such as 3.11 or >=3.10; '' as the bundle says")] = None,
     as_of: Annotated[str | None, Form(description="YYYY-MM-DD: no package newer than that")] = None,
     strategy: Annotated[str | None, Form(description="auto, overlap or replace")] = None,
     drain_minutes: Annotated[
@@ -78,6 +83,7 @@ def release_form(  # noqa: PLR0917 - FastAPI reads the form's fields from here
         "entry": entry, "python": python, "as_of": as_of, "strategy": strategy,
         "drain_minutes": drain_minutes, "environment": environment,
     }  # fmt: skip
+    given |= dict.fromkeys(emptied & given.keys(), "")
     options = {name: _PARSERS[name](text.strip()) for name, text in given.items() if text is not None}
     by = "token" if request.headers.get("authorization") else "anyone"
     return Wanted(upload=upload, options=options, by=_who(request, by), note=note.strip(), force=force)
