@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -42,6 +43,11 @@ def test_folders_of_streamlit_host_are_adopted() -> None:
         assert (runs / "venv.original" / "bin" / "python").exists()
         assert (runs / "releases" / "1" / "bundle" / "notes.csv").exists()
         assert "an old line" in platform.logs("3f9a2c1b")
+        (release,) = platform.api.get("/apps/3f9a2c1b/releases").json()
+        assert (release["release"], release["state"]) == (1, "active")
+        assert release["note"] == "adopted from streamlit_host"
+        bundle = platform.api.get("/apps/3f9a2c1b/releases/1/bundle").content
+        assert hashlib.sha256(bundle).hexdigest() == release["source"]["sha256"]
         assert platform.app("my_App.2")["status"] == "stopped"
         assert not (rests / "releases" / "1" / "venv").exists()
         assert len(platform.api.get("/apps").json()) == 2

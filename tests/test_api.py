@@ -27,9 +27,10 @@ APP_KEYS = {
     "app_id", "name", "status", "port", "pid", "error", "access_url", "created_at", "updated_at",
     "requirements_sha256", "app_sha256", "streamlit_version", "release", "deploying", "draining", "warning",
     "entry", "options",
-}
-OPTIONS = {
-    "environment": {}, "drain_minutes": None, "strategy": "auto", "python": None, "as_of": None, "entry": None,
+}  # fmt: skip
+OPTIONS: dict[str, Any] = {
+    "environment": {}, "drain_minutes": None, "strategy": "auto",
+    "python": None, "as_of": None, "entry": None,
 }  # fmt: skip
 OPERATIONS = {
     "list_apps", "create_app", "get_app", "update_app", "delete_app", "start_app", "stop_app", "restart_app",

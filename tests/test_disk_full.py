@@ -61,6 +61,9 @@ def test_a_full_disk_loses_nothing(small: Platform) -> None:
     renamed = small.api.patch(f"/apps/{app_id}", data={"name": "a new name"})
     assert_problem(renamed, 507)
     assert_problem(small.api.post("/apps", data={"name": "third"}, files={"app": ("app.py", HELLO)}), 507)
+    newer = {"app": ("app.py", HELLO + b"# newer\n")}
+    assert_problem(small.api.patch(f"/apps/{app_id}", files=newer), 507)
+    assert [p.name for p in (meta.parent / "releases").iterdir()] == ["1"]
     assert meta.read_bytes() == before
     assert json.loads(before)["name"] == small.app(app_id)["name"] == "first"
     assert small.serves(app_id)

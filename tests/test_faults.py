@@ -95,15 +95,16 @@ def test_hostd_killed_in_an_update_goes_on(rough: Platform) -> None:
     """kill -9 of hostd while a new release starts: the old one serves meanwhile, then the new one does."""
     app_id = rough.running("renewed")
     newer = b"import streamlit as st\nst.title('newer')\n"
-    rough.api.patch(f"/apps/{app_id}", files=released(newer))
+    assert rough.api.patch(f"/apps/{app_id}", files=released(newer)).status_code == 202
     until(lambda: f"{app_id}.r2" in rough.supervisorctl("status"), 30, 0.01)
     kill(rough.pid("hostd"))
     until(rough.answers, 20)
     until(lambda: rough.serves(app_id), 2)
     until(lambda: f"{app_id}.r1 " not in rough.supervisorctl("status"), 60)
-    rough.wait(app_id, "running")
+    assert rough.wait(app_id, "running")["release"] == 2
     assert rough.serves(app_id)
     assert (rough.data / "apps" / app_id / "app.py").read_bytes() == newer
+    assert rough.app(app_id)["draining"] == []
     rough.api.delete(f"/apps/{app_id}")
 
 
@@ -215,7 +216,9 @@ def test_strangers_port_is_passed_over_and_an_exhausted_pool_says_so() -> None:
             updated = platform.api.get("/apps").json()[0]["app_id"]
             platform.api.patch(f"/apps/{updated}", files=released(b"import streamlit\n"))
             platform.wait(updated, "running")
-            assert platform.app(updated)["error"] is None
+            after = platform.app(updated)
+            assert (after["error"], after["release"]) == (None, 2)
+            assert platform.api.get(f"/apps/{updated}/releases/2").json()["strategy"] == "replace"
         finally:
             platform.close()
 
@@ -316,8 +319,10 @@ def test_patch_during_an_install_wins(rough: Platform) -> None:
     rough.wait(app_id, "installing")
     newer = b"import streamlit as st\nst.title('newer')\n"
     files = {**released(newer), "requirements": ("requirements.txt", b"streamlit\n")}
-    assert rough.api.patch(f"/apps/{app_id}", files=files).status_code == 200
-    rough.wait(app_id, "running", timeout=240)
+    assert rough.api.patch(f"/apps/{app_id}", files=files).status_code == 202
+    assert rough.wait(app_id, "running", timeout=240)["release"] == 2
+    states = {one["release"]: one["state"] for one in rough.api.get(f"/apps/{app_id}/releases").json()}
+    assert states == {2: "active", 1: "cancelled"}
     assert (rough.data / "apps" / app_id / "app.py").read_bytes() == newer
     programs = [line for line in rough.supervisorctl("status").splitlines() if line.startswith(f"{app_id}.r")]
     assert len(programs) == 1

@@ -25,6 +25,9 @@ CALLS = [
     ("GET", "/apps"), ("POST", "/apps"), ("GET", "/apps/x"), ("PATCH", "/apps/x"), ("DELETE", "/apps/x"),
     ("POST", "/apps/x/start"), ("POST", "/apps/x/stop"), ("POST", "/apps/x/restart"), ("GET", "/apps/x/logs"),
     ("GET", "/apps/x/logs/stream"), ("GET", "/apps/x/files/app.py"), ("GET", "/health"), ("GET", "/nothing"),
+    ("GET", "/apps/x/files"), ("GET", "/gallery"), ("GET", "/apps/x/releases"), ("POST", "/apps/x/releases"),
+    ("GET", "/apps/x/releases/1"), ("GET", "/apps/x/releases/1/bundle"), ("GET", "/apps/x/releases/1/diff"),
+    ("POST", "/apps/x/releases/1/activate"), ("POST", "/apps/x/releases/1/drain"),
 ]  # fmt: skip
 
 
@@ -163,7 +166,13 @@ def test_token_is_in_no_command_line(closed: Platform) -> None:
 def test_location_has_the_prefix(closed: Platform) -> None:
     """Links that a create answers begin with the public base."""
     answer = closed.api.post("/apps", data={"name": "x"}, files={"app": ("app.py", HELLO)})
-    assert answer.headers["location"].startswith(closed.settings["STREAMLIT_HOST_PUBLIC_BASE"] + "/api/apps/")
+    own = f"{closed.settings['STREAMLIT_HOST_PUBLIC_BASE']}/api/apps/{answer.json()['app_id']}"
+    assert answer.headers["location"] == own
+    changed = closed.api.patch(f"/apps/{answer.json()['app_id']}", data={"environment": '{"A": "b"}'})
+    assert (changed.status_code, changed.headers["location"]) == (202, f"{own}/releases/2")
+    (release,) = (one for one in closed.api.get(f"{own}/releases").json() if one["release"] == 2)
+    assert release["by"].startswith("token (")
+    assert TOKEN not in str(release)
     assert closed.api.delete(f"/apps/{answer.json()['app_id']}").status_code == 200
 
 

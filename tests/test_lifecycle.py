@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 
+from hostd.lifecycle.draining import GRACE
 from tests.platform import HELLO, Platform, assert_problem, until
 
 BYE = b"import streamlit as st\nst.title('bye')\n"
@@ -46,17 +47,26 @@ def test_update_serves_new_code_without_an_install(platform: Platform) -> None:
     app_id = platform.running("update")
     before = platform.app(app_id)
     answer = platform.api.patch(f"/apps/{app_id}", data={"name": "renamed"}, files={"app": ("app.py", BYE)})
-    assert answer.status_code == 200
-    assert answer.json()["status"] in ("created", "starting")
-    while platform.app(app_id)["status"] != "running":
+    assert answer.status_code == 202
+    assert (answer.json()["status"], answer.json()["name"]) == ("running", "renamed")
+    assert (answer.json()["release"], answer.json()["deploying"]["release"]) == (1, 2)
+    steps = []
+    while (app := platform.app(app_id))["deploying"]:
+        assert app["status"] == "running"
         assert platform.serves(app_id)
+        steps.append(app["deploying"]["step"])
+    order = ["waiting", "installing", "starting", "first_session", "switching"]
+    assert [order.index(step) for step in steps] == sorted(order.index(step) for step in steps)
+    assert "installing" not in steps
     after = platform.app(app_id)
+    assert after["release"] == 2
     assert after["name"] == "renamed"
     assert after["app_sha256"] != before["app_sha256"]
     assert after["pid"] != before["pid"]
     assert platform.logs(app_id).count("install: release") == 2  # begins, is complete: once each
     assert platform.api.get(f"/apps/{app_id}/files/app.py").content == BYE
-    until(lambda: f"{app_id}.r1 " not in platform.supervisorctl("status"), 15)
+    until(lambda: f"{app_id}.r1 " not in platform.supervisorctl("status"), GRACE + 15)
+    assert platform.app(app_id)["draining"] == []
     platform.api.delete(f"/apps/{app_id}")
 
 
@@ -65,13 +75,17 @@ def test_failed_update_leaves_what_ran_running(platform: Platform) -> None:
     app_id = platform.running("unharmed")
     before = platform.app(app_id)
     bad = {"requirements": ("requirements.txt", b"streamlit\nno-such-package-of-hostd==9.9\n")}
-    platform.api.patch(f"/apps/{app_id}", files=bad)
+    assert platform.api.patch(f"/apps/{app_id}", files=bad).status_code == 202
     after = until(lambda: (app := platform.app(app_id))["error"] and app, 120)
-    assert after["status"] == "running"
-    assert after["error"]["kind"] == "install_failed"
+    assert (after["status"], after["release"], after["deploying"]) == ("running", 1, None)
+    assert after["error"]["kind"] == "resolve_failed"
     assert "no-such-package-of-hostd" in after["error"]["message"]
     assert "no-such-package-of-hostd" in after["error"]["log_tail"]
+    assert after["error"]["advice"]
     assert (after["pid"], after["requirements_sha256"]) == (before["pid"], before["requirements_sha256"])
+    failed = platform.api.get(f"/apps/{app_id}/releases/2").json()
+    assert (failed["state"], failed["error"]) == ("failed", after["error"])
+    assert "no-such-package-of-hostd" in failed["install_log"]
     assert platform.serves(app_id)
     platform.api.delete(f"/apps/{app_id}")
 
@@ -80,10 +94,11 @@ def test_failed_first_install_says_why_and_can_be_mended(platform: Platform) -> 
     """A first install that fails ends as failed; a PATCH with better requirements brings the app up."""
     app_id = platform.create("mend", requirements=b"streamlit==0.0.0.1\n")
     app = platform.wait(app_id, "failed")
-    assert app["error"]["kind"] == "install_failed"
-    assert app["pid"] is None
+    assert app["error"]["kind"] == "resolve_failed"
+    assert (app["pid"], app["release"], app["deploying"]) == (None, None, None)
     platform.api.patch(f"/apps/{app_id}", files={"requirements": ("requirements.txt", b"streamlit\n")})
-    assert platform.wait(app_id, "running")["error"] is None
+    after = platform.wait(app_id, "running")
+    assert (after["error"], after["release"]) == (None, 2)
     platform.api.delete(f"/apps/{app_id}")
 
 
@@ -95,11 +110,14 @@ def test_files_beside_the_code_survive_an_update(platform: Platform) -> None:
     platform.api.patch(f"/apps/{app_id}", files={"app": ("app.py", BYE)})
     platform.wait(app_id, "running")
     assert (releases / "2" / "bundle" / "rows.db").read_text() == "42 rows"
-    breaking = b"streamlit==1.20.0\n"  # dies at import with today's altair
-    platform.api.patch(f"/apps/{app_id}", files={"requirements": ("requirements.txt", breaking)})
-    until(lambda: platform.app(app_id)["error"], 90)
-    platform.wait(app_id, "running")
+    assert platform.api.get(f"/apps/{app_id}/releases/2").json()["strategy"] == "replace"
+    breaking = {"files": (".streamlit/config.toml", b"this is no [[[ configuration\n")}
+    platform.api.patch(f"/apps/{app_id}", files=breaking)
+    error = until(lambda: platform.app(app_id)["error"], 90)
+    assert error["kind"] == "crashed"
+    assert platform.wait(app_id, "running")["release"] == 2
     assert (releases / "2" / "bundle" / "rows.db").read_text() == "42 rows"
+    assert not (releases / "3" / "bundle" / "rows.db").exists()
     assert platform.serves(app_id)
     platform.api.delete(f"/apps/{app_id}")
 

@@ -7,7 +7,8 @@ from time import monotonic
 
 import pytest
 
-from tests.platform import Platform, until
+from tests.platform import HELLO, Platform, until
+from tests.session import Session
 
 WITHIN = 2.0
 
@@ -68,6 +69,28 @@ def test_stop_by_api_then_start_by_operator(platform: Platform, app_id: str) -> 
     platform.supervisorctl("start", f"{app_id}.r1")
     platform.wait(app_id, "running")
     assert platform.serves(app_id)
+
+
+def test_a_draining_release_is_a_program(platform: Platform) -> None:
+    """While a session keeps an old release, both are listed; stop ends the old one and leaves the new one."""
+    app_id = platform.running("two at once")
+    base = f"{platform.url}/apps/{app_id}"
+    session = Session(base)
+    try:
+        assert session.run()
+        platform.api.patch(f"/apps/{app_id}", files={"app": ("app.py", HELLO + b"st.write('newer')\n")})
+        assert platform.wait(app_id, "running")["draining"][0]["release"] == 1
+        for program in (f"{app_id}.r1", f"{app_id}.r2"):
+            assert "RUNNING" in platform.supervisorctl("status", program)
+        assert session.run()
+        assert "stopped" in platform.supervisorctl("stop", f"{app_id}.r1")
+        until(lambda: not platform.app(app_id)["draining"], 10)
+        assert platform.app(app_id)["status"] == "running"
+        assert platform.serves(app_id)
+        until(lambda: f"{app_id}.r1" not in platform.supervisorctl("status"), 10)
+    finally:
+        session.close()
+        platform.api.delete(f"/apps/{app_id}")
 
 
 def test_tail_shows_the_log(platform: Platform, app_id: str) -> None:

@@ -67,6 +67,12 @@ def test_the_api_names_public_addresses_only(base: str, inside: Platform) -> Non
     try:
         assert urljoin(f"{base}/api/apps", answer.headers["location"]) == f"{base}/api/apps/{app_id}"
         assert answer.json()["access_url"].rstrip("/") == f"{base}/apps/{app_id}"
+        again = httpx.post(
+            f"{base}/api/apps/{app_id}/releases", files={"app": ("app.py", b"")}, trust_env=False
+        )
+        assert again.status_code == 202, again.text
+        assert urljoin(base, again.headers["location"]) == f"{base}/api/apps/{app_id}/releases/2"
+        assert _get(f"{base}/api/apps/{app_id}/releases/2").json()["release"] == 2
         assert all(app["access_url"].startswith(f"{base}/apps/") for app in _get(f"{base}/api/apps").json())
         servers = _get(f"{base}/api/openapi.json").json()["servers"]
         assert [urljoin(base, server["url"]).rstrip("/") for server in servers] == [base]

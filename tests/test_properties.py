@@ -21,8 +21,23 @@ from supervisor.options import ServerOptions
 from hostd import bundles, programs, runlog, store
 from hostd.errors import Invalid, SettingsError
 from hostd.events import event
-from hostd.layout import Layout, build_name, parse_program, program_name
-from hostd.models import App, Failure, FailureKind, Status, Wish
+from hostd.layout import Layout, ReleaseLayout, build_name, parse_program, program_name
+from hostd.models import (
+    App,
+    Asked,
+    Deploying,
+    Draining,
+    Failure,
+    FailureKind,
+    Options,
+    Outcome,
+    ReleaseState,
+    Source,
+    Status,
+    Step,
+    Strategy,
+    Wish,
+)
 from hostd.programs import BadSection, Program
 from hostd.settings import Settings, load
 from hostd.templating import Templates
@@ -273,12 +288,41 @@ def test_any_setting_name(name: str) -> None:
 # store
 
 
-failures = st.builds(Failure, kind=st.sampled_from(FailureKind), message=short, log_tail=nasty)
+failures = st.builds(
+    Failure, kind=st.sampled_from(FailureKind), message=short, log_tail=nasty, advice=short, code=short,
+    values=st.dictionaries(short, short, max_size=2),
+)  # fmt: skip
+numbers = st.integers(1, 10**6)
+options = st.builds(
+    Options, environment=st.dictionaries(short, short, max_size=3),
+    drain_minutes=st.none() | st.floats(0, 10**6), strategy=st.sampled_from(Strategy),
+    python=st.none() | short, as_of=st.none() | short, entry=st.none() | short,
+)  # fmt: skip
+draining = st.builds(
+    Draining, release=numbers, port=numbers, pid=st.none() | numbers, since=short, until=short,
+    ended=st.booleans(),
+)  # fmt: skip
+texts = st.lists(short, max_size=2).map(tuple)
+sources = st.builds(
+    Source, kind=short, entry=short, sha256=short, size=numbers, files=numbers,
+    dependencies=st.none() | short, python=st.none() | short, packages=texts, warnings=texts, url=st.none() | short, ref=st.none() | short,
+    commit=st.none() | short, subdir=st.none() | short,
+)  # fmt: skip
+asks = st.builds(
+    Asked, release=numbers, created_at=short, source=sources, options=options, by=short, note=nasty
+)
+outcomes = st.builds(
+    Outcome, state=st.sampled_from(ReleaseState), at=short, strategy=st.none() | st.sampled_from(Strategy),
+    error=st.none() | failures, warning=st.none() | failures,
+)  # fmt: skip
 apps = st.builds(
     App, app_id=slugs, name=short, status=st.sampled_from(Status), wish=st.sampled_from(Wish),
     target=st.integers(1, 10**6), cookie_secret=st.just("c"), created_at=st.just("t"),
     updated_at=st.just("t"), release=st.none() | st.integers(1, 10**6), restart=st.booleans(),
     port=st.none() | st.integers(1, 65535), pid=st.none() | st.integers(1, 10**6), error=st.none() | failures,
+    warning=st.none() | failures, draining=st.lists(draining, max_size=2).map(tuple), force=st.booleans(),
+    deploying=st.none() | st.builds(Deploying, numbers, st.sampled_from(Step), short),
+    files_in=st.none() | numbers, entry=short, options=options,
 )  # fmt: skip
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | short,
@@ -297,6 +341,18 @@ def test_an_app_comes_back_from_the_disk(app: App) -> None:
         kept = store.Store(layout)
         kept.save(app)
         assert list(kept.load_all()) == [app]
+
+
+@slower
+@given(asks, outcomes)
+def test_a_release_comes_back_from_the_disk(asked: Asked, outcome: Outcome) -> None:
+    """What was asked of a release, and how it ended, are read as they were written."""
+    with tempfile.TemporaryDirectory() as folder:
+        release = ReleaseLayout(Path(folder))
+        store.write_value(release.asked, asked)
+        store.write_value(release.outcome, outcome)
+        assert store.read_asked(release) == asked
+        assert store.read_outcome(release) == outcome
 
 
 @quick
@@ -441,7 +497,15 @@ def offline() -> Iterator[tuple[Platform, dict[str, Any]]]:
 
 requests = st.fixed_dictionaries(
     {"name": nasty, "app": nasty | nasty.map(lambda text: f"x = {text!r}")},
-    optional={"requirements": nasty | nasty.map(lambda text: f"# {text}"), "app_id": short | slugs},
+    optional={
+        "requirements": nasty | nasty.map(lambda text: f"# {text}"),
+        "app_id": short | slugs,
+        "note": short,
+        "entry": short,
+        "python": short,
+        "template": short,
+        "environment": short | st.dictionaries(short | st.just("A"), short, max_size=2).map(json.dumps),
+    },
 )
 
 
@@ -470,6 +534,14 @@ def assert_sections_are_ours(platform: Platform) -> None:
     }
 )
 @example(sent={"name": "x", "app": "#" * 100_000, "requirements": "#" * 100_000})
+@example(
+    sent={
+        "name": "x",
+        "app": "x = 1",
+        "note": f"{MARK}\n[program:evil]",
+        "environment": json.dumps({"A": f"{MARK}%(here)s\n[program:evil]\ncommand=/bin/false\n;"}),
+    }
+)
 def test_nothing_breaks_out(offline: tuple[Platform, dict[str, Any]], sent: dict[str, str]) -> None:
     """No create, and no update with the same, ends in a 5xx, reaches a section, or stirs another app."""
     platform, witness = offline
@@ -484,7 +556,7 @@ def test_nothing_breaks_out(offline: tuple[Platform, dict[str, Any]], sent: dict
         assert platform.app(made)["name"] == sent["name"].strip()
     try:
         changed = platform.api.patch(f"/apps/{made}", files=form)
-        assert changed.status_code in (200, 400, 413, 422), changed.text
+        assert changed.status_code in (200, 202, 400, 413, 422), changed.text
         assert_sections_are_ours(platform)
         platform.wait(made, "failed")
         assert_sections_are_ours(platform)
@@ -495,7 +567,8 @@ def test_nothing_breaks_out(offline: tuple[Platform, dict[str, Any]], sent: dict
 
 def form_of(sent: dict[str, str]) -> dict[str, Any]:
     """The multipart parts, as they are: httpx escapes nothing inside a part."""
-    parts: dict[str, Any] = {key: (None, sent[key].encode()) for key in ("name", "app_id") if key in sent}
+    uploads = {"app", "requirements"}
+    parts: dict[str, Any] = {key: (None, text.encode()) for key, text in sent.items() if key not in uploads}
     parts |= {key: (f"{key}.txt", sent[key].encode()) for key in ("app", "requirements") if key in sent}
     return parts
 
