@@ -305,7 +305,8 @@ draining = st.builds(
 texts = st.lists(short, max_size=2).map(tuple)
 sources = st.builds(
     Source, kind=short, entry=short, sha256=short, size=numbers, files=numbers,
-    dependencies=st.none() | short, python=st.none() | short, packages=texts, warnings=texts, url=st.none() | short, ref=st.none() | short,
+    dependencies=st.none() | short, python=st.none() | short, packages=texts,
+    warnings=texts, url=st.none() | short, ref=st.none() | short,
     commit=st.none() | short, subdir=st.none() | short,
 )  # fmt: skip
 asks = st.builds(
