@@ -84,7 +84,7 @@ def tree(case: Case) -> dict[str, bytes]:
     for path, text in case.expect.get("write", {}).items():
         found[path] = text.encode()
     for path, content in case.expect.get("wheels", {}).items():
-        found[path] = _wheel(Path(path).name, content)
+        found[path] = wheel(Path(path).name, content)
     if "made" in case.expect:
         found[case.expect["made"]] = _lock(root, case.expect["made"])
     return found
@@ -94,7 +94,7 @@ def _files(root: Path) -> list[Path]:
     return sorted(path for path in root.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 
-def _wheel(name: str, content: dict[str, str]) -> bytes:
+def wheel(name: str, content: dict[str, str]) -> bytes:
     """A wheel with these files."""
     project, version = name.split("-")[:2]
     info = f"{project}-{version}.dist-info"

@@ -73,6 +73,7 @@ class Platform:
             "STREAMLIT_HOST_PORT_MIN": str(self.pool[0]),
             "STREAMLIT_HOST_PORT_MAX": str(self.pool[-1]),
             "STREAMLIT_HOST_START_TIMEOUT": "240",  # a machine busy with tests boots Streamlit in a minute
+            "STREAMLIT_HOST_FIRST_SESSION_TIMEOUT": "240",
             "UV_CACHE_DIR": uv_cache(),
             **settings,
         }

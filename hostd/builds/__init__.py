@@ -12,7 +12,6 @@ from hostd.builds.exits import NO_PYTHON, OUT_OF_TIME
 from hostd.builds.interpreters import interpreter
 from hostd.builds.job import Job, environment, is_complete, spec
 from hostd.builds.key import can_look_back, dependency_key
-from hostd.builds.told import failure
 
 __all__ = [
     "NO_PYTHON",
@@ -21,7 +20,6 @@ __all__ = [
     "can_look_back",
     "dependency_key",
     "environment",
-    "failure",
     "interpreter",
     "is_complete",
     "spec",

@@ -13,6 +13,7 @@ from hostd.bundles.pristine import entries
 from hostd.bundles.tree import CHUNK, files_below
 from hostd.bundles.upload import APP, REQUIREMENTS
 from hostd.layout import ReleaseLayout
+from hostd.store import BadState, read_json
 
 
 def written_beside(release: ReleaseLayout) -> list[str]:
@@ -20,7 +21,18 @@ def written_beside(release: ReleaseLayout) -> list[str]:
     uploaded = entries(release)
     since = release.archive.stat().st_mtime_ns if uploaded is not None else 0
     found = files_below(release.bundle)
-    return [path for path in found if not _is_pristine(release.bundle / path, path, uploaded, since)]
+    written = [path for path in found if not _is_pristine(release.bundle / path, path, uploaded, since)]
+    built = _built(release) if written else ()
+    return [path for path in written if not f"{path}/".startswith(built)]
+
+
+def _built(release: ReleaseLayout) -> tuple[str, ...]:
+    """What the install left in the tree, such as the metadata of an editable package; with a slash behind."""
+    try:
+        made = read_json(release.record).get("built", [])
+    except BadState:
+        return ()
+    return tuple(f"{path.rstrip('/')}/" for path in made if isinstance(path, str))
 
 
 def _is_pristine(file: Path, path: str, uploaded: Mapping[str, zipfile.ZipInfo] | None, since: int) -> bool:

@@ -20,6 +20,7 @@ _OPTIONAL = re.compile(
 )
 _NOT_OF_PACKAGES = {"MemoryError", "FileNotFoundError", "KeyboardInterrupt", "SystemExit", "PermissionError"}
 _SECRET = re.compile(r"st\.secrets has no (?:key|attribute) \"(?P<name>[^\"]+)\"")
+_SECRET_ASKED = re.compile(r"st\.secrets(?:\.get\(|\[|\.)[\"']?(\w+)")
 _NO_SECRETS = re.compile(r"No secrets (?:files )?found\.")
 _LIBRARY = re.compile(r"(?P<library>[\w.+-]+\.so(?:\.\d+)*): cannot open shared object file")
 _BOUND = re.compile(
@@ -139,7 +140,10 @@ def _unfit(trace: Trace) -> Cause | None:
 def _secret(trace: Trace) -> Cause | None:
     if match := _SECRET.search(trace.message):
         return Cause("secret_missing", match.groupdict())
-    return Cause("secrets_missing") if _NO_SECRETS.search(trace.message) else None
+    if not _NO_SECRETS.search(trace.message):
+        return None
+    asked = _SECRET_ASKED.search("\n".join(trace.frames))
+    return Cause("secret_missing", {"name": asked[1]}) if asked else Cause("secrets_missing")
 
 
 def _environment(trace: Trace) -> Cause | None:

@@ -20,6 +20,7 @@ _STREAMLIT = {
     "STREAMLIT_SERVER_SCRIPT_HEALTH_CHECK_ENABLED": "true",  # for hostd/first_session.py, not for visitors
     "STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false",
     "STREAMLIT_LOGGER_HIDE_WELCOME_MESSAGE": "true",
+    "STREAMLIT_LOGGER_ENABLE_RICH": "false",  # hostd/diagnosis reads plain tracebacks
     "PYTHONUNBUFFERED": "1",
     "PYTHONIOENCODING": "utf-8",
 }

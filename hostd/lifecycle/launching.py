@@ -17,7 +17,8 @@ from hostd.settings import Settings
 from hostd.supervisor import EXITED, FATAL, STOPPED, ProcessState, Supervisor
 from hostd.templating import Templates
 
-TAIL_LINES = 40
+TAIL_LINES = 400
+"""Of the log, for the diagnosis; what a failure shows of them is less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,6 +55,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "{package} could not be built from its source: {reason}",
         "Ask for a version of {package} that comes as a wheel, or for an older Python; the log says more.",
     ),
+    "own_build_failed": (
+        "A package among the app's own files could not be built: {reason}",
+        "Mend its setup.py or pyproject.toml; the log says more.",
+    ),
     "install_timeout": (
         "The install took longer than {seconds} s.",
         "Ask for fewer or smaller packages, or raise STREAMLIT_HOST_INSTALL_TIMEOUT.",

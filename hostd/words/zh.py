@@ -53,6 +53,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "{package} 无法从源码构建：{reason}",
         "请选用提供 wheel 的 {package} 版本，或者选择较旧的 Python；详情见日志。",
     ),
+    "own_build_failed": (
+        "应用自带的软件包无法构建：{reason}",
+        "请修改它的 setup.py 或 pyproject.toml；详情见日志。",
+    ),
     "install_timeout": (
         "安装耗时超过 {seconds} 秒。",
         "请减少依赖或改用较小的软件包，也可以调大 STREAMLIT_HOST_INSTALL_TIMEOUT。",
