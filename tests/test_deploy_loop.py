@@ -21,6 +21,7 @@ SESSIONS = 16
 RATE = 20.0
 """Requests per second of the client that polls."""
 
+SLOW_WHEEL = "slow_start-1.0-py3-none-any.whl"
 APP = """
 import streamlit as st
 import part
@@ -58,7 +59,7 @@ def broken(mark: int, how: str) -> dict[str, str]:
         case "dies":
             files[".streamlit/config.toml"] = '[theme]\nbase = "no-such-theme.toml"\n'
         case "start":
-            files["requirements.txt"] = "streamlit\n./slow_start-1.0-py3-none-any.whl\n"
+            files["requirements.txt"] = f"streamlit\n./{SLOW_WHEEL}\n"
     return files
 
 
@@ -225,9 +226,7 @@ def _form(files: dict[str, str]) -> list[tuple[str, Any]]:
     form: list[tuple[str, Any]] = [("files", (path, text.encode())) for path, text in files.items()]
     if "slow_start" in files["requirements.txt"]:
         hang = "import os, time; time.sleep(600 if 'STREAMLIT_SERVER_PORT' in os.environ else 0)\n"
-        form.append(
-            ("files", ("slow_start-1.0-py3-none-any.whl", wheel("slow_start", {"slow_start.pth": hang})))
-        )
+        form.append(("files", (SLOW_WHEEL, wheel(SLOW_WHEEL, {"slow_start.pth": hang}))))
     return form
 
 
