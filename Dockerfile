@@ -47,6 +47,14 @@ RUN /opt/venv/bin/python -m compileall -q /opt/hostd/hostd /opt/hostd/console \
 
 FROM ${BASE_IMAGE}
 
+# For apps from Git repositories. WITH_GIT=0 leaves it out, where an image's build reaches no Debian mirror.
+ARG WITH_GIT=1
+RUN if [ "$WITH_GIT" = 1 ]; then \
+        apt-get update \
+        && apt-get install --yes --no-install-recommends git openssh-client \
+        && rm -rf /var/lib/apt/lists/*; \
+    fi
+
 RUN groupadd --gid 10001 hostd \
     && useradd --uid 10001 --gid hostd --no-create-home --home-dir /data --shell /usr/sbin/nologin hostd \
     && install -d -o hostd -g hostd -m 750 /data
