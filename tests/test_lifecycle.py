@@ -111,7 +111,7 @@ def test_files_beside_the_code_survive_an_update(platform: Platform) -> None:
     platform.wait(app_id, "running")
     assert (releases / "2" / "bundle" / "rows.db").read_text() == "42 rows"
     assert platform.api.get(f"/apps/{app_id}/releases/2").json()["strategy"] == "replace"
-    breaking = {"files": (".streamlit/config.toml", b"this is no [[[ configuration\n")}
+    breaking = {"files": (".streamlit/config.toml", b'[theme]\nbase = "gone.toml"\n')}
     platform.api.patch(f"/apps/{app_id}", files=breaking)
     error = until(lambda: platform.app(app_id)["error"], 90)
     assert error["kind"] == "crashed"
