@@ -91,6 +91,7 @@ class Installer:
 
     def _begin(self, app: App, job: builds.Job) -> None:
         name = build_name(app.app_id)
+        self.forget(app.app_id)  # an install that has ended must not be taken for this one
         self._release(app, job.number).install_log.unlink(missing_ok=True)
         path = self.layout.spec(name)
         env = builds.environment(self.settings.build_environment, self.layout.cache)
