@@ -175,12 +175,13 @@ class ReleaseState(StrEnum):
 class Outcome:
     """The content of a release's ``outcome.json``: how its last deploy ended.
 
-    ``state`` is RETIRED for one that has served (whether it is active is the app's to say), FAILED or
-    CANCELLED. ``warning`` is a first page that raised and was accepted all the same.
+    ``state`` is RETIRED for one that came through the gate (whether it is active is the app's to say), or
+    FAILED; ``served`` stays true for one that came through before. ``warning``: a first page that raised.
     """
 
     state: ReleaseState
     at: str
+    served: bool = False
     strategy: Strategy | None = None
     error: Failure | None = None
     warning: Failure | None = None

@@ -580,6 +580,7 @@ def test_retention() -> None:
             assert platform.api.patch(f"/apps/{app_id}", files=bad).status_code == 202
             assert platform.wait(app_id, "running")["error"]
             assert platform.api.get(f"/apps/{app_id}/releases/{number}").json()["state"] == "failed"
+        until(lambda: set(states(platform, app_id)) == {1, 3, 4}, 20)
         for number in (5, 6, 7):
             platform.api.patch(f"/apps/{app_id}", data={"environment": json.dumps({"N": str(number)})})
             assert platform.wait(app_id, "running")["release"] == number

@@ -178,7 +178,8 @@ class Deployer:
             status = Status.STARTING
         changes: dict[str, Any] = {"target": release, "force": False, "error": failure, "status": status}
         changes |= outcomes.described(self._release(app, release))
-        self.registry.note(ticket, app.app_id, deploying=None, **changes)
+        app = self.registry.note(ticket, app.app_id, deploying=None, **changes)
+        outcomes.sweep(self.layout.app(app.app_id), app, self.settings.retain_releases)
 
     def _switch(self, ticket: Ticket, app: App, passed: Passed, strategy: Strategy) -> None:
         """New visitors go to the target from here on; the old release drains, or goes."""
@@ -200,8 +201,8 @@ class Deployer:
         }
         if overlap:
             changes |= self.drainer.begin(app, minutes)
-        self._serve(ticket, app, passed.port, **changes)
         outcomes.served(release, strategy, passed.warning)
+        self._serve(ticket, app, passed.port, **changes)
         say(folder.log, f"switch: visitors get release {app.target} ({strategy})")
         self.launcher.drop_others(app, app.target, *_drained(self.registry.get(app.app_id)))
         outcomes.sweep(folder, self.registry.get(app.app_id), self.settings.retain_releases)

@@ -45,13 +45,16 @@ def described(release: ReleaseLayout) -> dict[str, Any]:
 
 
 def served(release: ReleaseLayout, strategy: Strategy, warning: Failure | None) -> None:
-    """The release has come to serve."""
-    _write(release, Outcome(state=ReleaseState.RETIRED, at=now(), strategy=strategy, warning=warning))
+    """The release came through the gate. Written before visitors get it: who sees it active can read how."""
+    made = Outcome(state=ReleaseState.RETIRED, at=now(), served=True, strategy=strategy, warning=warning)
+    _write(release, made)
 
 
 def failed(release: ReleaseLayout, failure: Failure) -> None:
-    """The release did not pass the gate. One that served before can be activated all the same."""
-    _write(release, Outcome(state=ReleaseState.FAILED, at=now(), error=failure))
+    """The release did not pass the gate. One that served before is kept like those that did."""
+    before = outcome(release)
+    served_once = before is not None and before.served
+    _write(release, Outcome(state=ReleaseState.FAILED, at=now(), served=served_once, error=failure))
 
 
 def _write(release: ReleaseLayout, value: Outcome) -> None:
@@ -87,7 +90,7 @@ def sweep(folder: AppLayout, app: App, retain: int) -> None:
     """Delete old releases: of those that served the newest ``retain`` stay, of the others as many."""
     numbers = [n for n in bundles.numbers(folder) if n not in (app.release, app.target)]
     outcomes = {n: outcome(folder.release(n)) for n in numbers}
-    good = [n for n in numbers if (found := outcomes[n]) and found.state is ReleaseState.RETIRED]
+    good = [n for n in numbers if (found := outcomes[n]) and found.served]
     bad = [n for n in numbers if n not in good]
     drained = [old.release for old in app.draining]
     kept = {n for n in (app.release, app.target, *drained) if n is not None}
