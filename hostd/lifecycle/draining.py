@@ -66,14 +66,22 @@ class Drainer:
             self.registry.amend(None, app_id, lambda app: _without(app, number))
 
     def begin(self, app: App, minutes: float) -> dict[str, Any]:
-        """The changes that make the release that served until now a draining one."""
-        if app.release is None or app.port is None or minutes <= 0:
+        """The changes that make the release that served until now a draining one, or one that has ended."""
+        if app.release is None or app.port is None:
             return {}
         since = datetime.now(UTC)
         until = since + timedelta(minutes=minutes)
-        old = Draining(app.release, app.port, app.pid, since.isoformat(), until.isoformat())
+        old = Draining(
+            app.release, app.port, app.pid, since.isoformat(), until.isoformat(), ended=minutes <= 0
+        )
         others = tuple(other for other in app.draining if other.release not in (app.release, app.target))
         return {"draining": (*others, old)}
+
+    def end_ended(self, app_id: str) -> None:
+        """Take those away whose time was over when it began; what they wrote goes on as well."""
+        for old in self.registry.get(app_id).draining:
+            if old.ended:
+                self.end(app_id, old.release)
 
     def hasten(self, app_id: str, number: int) -> None:
         """Let a draining release's time be over."""

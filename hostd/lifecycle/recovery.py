@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 from collections.abc import Mapping
 
 from hostd import bundles
 from hostd.health import Ports
-from hostd.layout import Layout, program_name
+from hostd.layout import Layout, parse_program, program_name
 from hostd.lifecycle import outcomes
 from hostd.lifecycle.adoption import adopt_all
 from hostd.lifecycle.registry import Registry, Serving
-from hostd.models import Wish
-from hostd.store import Store
+from hostd.models import Status, Wish
+from hostd.store import BadState, Store, read_json
 from hostd.supervisor import ProcessState
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def _sweep_releases(layout: Layout, registry: Registry, app_id: str) -> None:
 
 def reopen(layout: Layout, registry: Registry, ports: Ports, states: Mapping[str, ProcessState]) -> None:
     """Lease the ports that apps have, and open the routes of those whose process still runs."""
+    _hold_what_runs(layout, ports, states)
     for app in registry.all():
         for old in app.draining:
             if _runs(states.get(program_name(app.app_id, old.release)), old.pid):
@@ -55,11 +57,21 @@ def reopen(layout: Layout, registry: Registry, ports: Ports, states: Mapping[str
         name = program_name(app.app_id, app.release or app.target)
         state = states.get(name)
         if state is None or not state.alive:
+            if app.release not in (None, app.target) and app.status is Status.RUNNING:
+                registry.note(None, app.app_id, restart=True)  # should the deploy fail, it must be back
             continue  # its port is free for whoever took it meanwhile
         ports.hold(name, app.port)
         if app.release is not None and state.pid == app.pid:
             version = outcomes.record(layout.app(app.app_id).release(app.release)).get("streamlit_version")
             registry.serve(app.app_id, Serving(app.release, app.port, version or ""))
+
+
+def _hold_what_runs(layout: Layout, ports: Ports, states: Mapping[str, ProcessState]) -> None:
+    """Also the program of a deploy that was cut short has its port, which no meta.json names."""
+    for name, state in states.items():
+        if state.alive and parse_program(name) is not None:
+            with contextlib.suppress(BadState, KeyError, ValueError):
+                ports.hold(name, int(read_json(layout.spec(name))["env"]["STREAMLIT_SERVER_PORT"]))
 
 
 def _runs(state: ProcessState | None, pid: int | None) -> bool:
