@@ -186,8 +186,7 @@ class Deployer:
         folder, release = self.layout.app(app.app_id), self._release(app, app.target)
         self.registry.progress(ticket, app.app_id, Step.SWITCHING)
         bundles.point_at(folder, release)
-        overlap = strategy is Strategy.OVERLAP and self.registry.serving(app.app_id) is not None
-        minutes = self._drain_minutes(app) if overlap else 0
+        minutes = self._drain_minutes(app) if self.registry.serving(app.app_id) else 0
         changes: dict[str, Any] = {
             "release": app.target,
             "error": None,
@@ -199,11 +198,12 @@ class Deployer:
             "draining": tuple(old for old in app.draining if old.release != app.target),
             **outcomes.described(release),
         }
-        if overlap:
+        if strategy is Strategy.OVERLAP:
             changes |= self.drainer.begin(app, minutes)
         outcomes.served(release, strategy, passed.warning)
         self._serve(ticket, app, passed.port, **changes)
         say(folder.log, f"switch: visitors get release {app.target} ({strategy})")
+        self.drainer.end_ended(app.app_id)
         self.launcher.drop_others(app, app.target, *_drained(self.registry.get(app.app_id)))
         outcomes.sweep(folder, self.registry.get(app.app_id), self.settings.retain_releases)
 

@@ -83,10 +83,6 @@ class Drainer:
             if old.ended:
                 self.end(app_id, old.release)
 
-    def hasten(self, app_id: str, number: int) -> None:
-        """Let a draining release's time be over."""
-        self._change(app_id, number, until=datetime.now(UTC).isoformat())
-
     def _change(self, app_id: str, number: int, **changes: Any) -> None:
         def decide(app: App) -> dict[str, Any]:
             olds = (replace(old, **changes) if old.release == number else old for old in app.draining)
