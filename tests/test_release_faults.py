@@ -16,14 +16,12 @@ OVERLAP = [
     "after Installer._begin",
     "after Launcher._launch",
     "after Gate._first_page",
-    "before Deployer._serve",
     "after Deployer._serve",
     "before bundles.leave_to",
 ]
 REPLACE = [
     "before bundles.move_written",
     "before moving.rename_below",
-    "after bundles.move_written",
     "after Gate._first_page",
     "after Deployer._serve",
 ]
@@ -35,8 +33,8 @@ BROKEN = [
 WALK = [
     *(("hostd", "overlap", point) for point in OVERLAP),
     *(("hostd", "replace", point) for point in REPLACE),
-    *(("supervisord", "overlap", point) for point in OVERLAP[2::2]),
-    *(("supervisord", "replace", point) for point in REPLACE[1::2]),
+    *(("supervisord", "overlap", point) for point in OVERLAP[2:6:2]),
+    *(("supervisord", "replace", point) for point in REPLACE[1:]),
 ]
 
 
