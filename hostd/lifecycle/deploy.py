@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from hostd import bundles, store
+from hostd import bundles
+from hostd.errors import AppFailed
 from hostd.layout import Layout, ReleaseLayout, program_name
 from hostd.lifecycle import outcomes
-from hostd.lifecycle.draining import Drainer, drains
+from hostd.lifecycle.draining import Drainer
 from hostd.lifecycle.gate import Gate, Passed
 from hostd.lifecycle.installing import Installer
 from hostd.lifecycle.launching import Launcher
@@ -52,18 +53,23 @@ class Deployer:
             return False
         if app.target != app.release:
             return self.deploy(ticket, app)
+        if app.files_in is not None:
+            self.takeover.give_back(app)
         if app.restart:
             return self.restart(ticket, app)
         return self.keep_running(ticket, app)
 
     def deploy(self, ticket: Ticket, app: App) -> bool:
         """Bring the target release up, beside the one that serves if there is one, and switch to it."""
-        release = self._release(app, app.target)
-        asked = store.read_asked(release)
+        app = self._bring_back(ticket, app)
+        asked = outcomes.asked(self._release(app, app.target))
         self.launcher.ports.keep_only(app.app_id, app.release, app.target, *_drained(app))
         self.installer.install(ticket, app, asked)
-        if (port := self._goes_on(app)) is not None:
-            self._switch(ticket, app, Passed(port, None), Strategy.OVERLAP)
+        running = self.drainer.running(app, f"{self.settings.path_prefix}/apps/{app.app_id}")
+        if running is not None and self.takeover.strategy(app, asked) is Strategy.OVERLAP:
+            before = outcomes.outcome(self._release(app, app.target))
+            passed = Passed(running.port, before.warning if before else None)
+            self._switch(ticket, app, passed, Strategy.OVERLAP)
             return True
         self.drainer.end(app.app_id, app.target)
         if app.files_in not in (None, app.target):
@@ -80,9 +86,9 @@ class Deployer:
         return True
 
     def _bring_up(self, ticket: Ticket, app: App, asked: Asked, strategy: Strategy) -> Passed:
-        if strategy is Strategy.REPLACE:
-            self.takeover.make_way(ticket, app)
         try:
+            if strategy is Strategy.REPLACE:
+                self.takeover.make_way(ticket, app)
             return self.gate.bring_up(ticket, app, asked)
         except BaseException:
             try:
@@ -91,13 +97,18 @@ class Deployer:
                 self.takeover.give_back(app)
             raise
 
-    def _goes_on(self, app: App) -> int | None:
-        """The port of a target that drains, and so runs already: it just gets new visitors again."""
-        old = drains(app, app.target)
-        state = self.supervisor.state(program_name(app.app_id, app.target))
-        runs = old is not None and not old.ended and state is not None and state.alive
-        base = f"{self.settings.path_prefix}/apps/{app.app_id}"
-        return old.port if old and runs and self.launcher.health.ready(old.port, base) else None
+    def _bring_back(self, ticket: Ticket, app: App) -> App:
+        """What ran before supervisord or hostd was killed serves again while its successor is on its way."""
+        if app.release is None or app.files_in is not None or self.registry.serving(app.app_id) is not None:
+            return app
+        state = self.supervisor.state(program_name(app.app_id, app.release))
+        if app.status is Status.RUNNING or app.restart or (state is not None and state.alive):
+            self.registry.note(ticket, app.app_id, restart=True)  # a failed deploy starts it, whatever comes
+            try:
+                self.keep_running(ticket, replace(app, target=app.release))
+            except AppFailed as error:
+                outcomes.tell(self.layout.app(app.app_id).log, error.failure)
+        return self.registry.get(app.app_id)
 
     def restart(self, ticket: Ticket, app: App) -> bool:
         """Stop and start the release that serves. The mark goes last: a kill in between loses nothing."""
@@ -179,6 +190,7 @@ class Deployer:
         changes: dict[str, Any] = {"target": release, "force": False, "error": failure, "status": status}
         changes |= outcomes.described(self._release(app, release))
         app = self.registry.note(ticket, app.app_id, deploying=None, **changes)
+        bundles.point_at(self.layout.app(app.app_id), self._release(app, release))
         outcomes.sweep(self.layout.app(app.app_id), app, self.settings.retain_releases)
 
     def _switch(self, ticket: Ticket, app: App, passed: Passed, strategy: Strategy) -> None:

@@ -51,6 +51,13 @@ class Drainer:
         for port in set(self._quiet) - ports:
             self._quiet.pop(port, None)
 
+    def running(self, app: App, base: str) -> Draining | None:
+        """The target, if it drains and answers at ``base``: then it just gets new visitors again."""
+        old = drains(app, app.target)
+        state = self.launcher.supervisor.state(program_name(app.app_id, app.target))
+        alive = old is not None and not old.ended and state is not None and state.alive
+        return old if alive and old and self.launcher.health.ready(old.port, base) else None
+
     def end(self, app_id: str, number: int) -> None:
         """End one now: its route, its program, its port. What it wrote beside its code goes on.
 
@@ -69,11 +76,11 @@ class Drainer:
         """The changes that make the release that served until now a draining one, or one that has ended."""
         if app.release is None or app.port is None:
             return {}
+        state = self.launcher.supervisor.state(program_name(app.app_id, app.release))
+        pid = state.pid if state else app.pid  # it may have crashed, and be back, while its successor came
         since = datetime.now(UTC)
         until = since + timedelta(minutes=minutes)
-        old = Draining(
-            app.release, app.port, app.pid, since.isoformat(), until.isoformat(), ended=minutes <= 0
-        )
+        old = Draining(app.release, app.port, pid, since.isoformat(), until.isoformat(), ended=minutes <= 0)
         others = tuple(other for other in app.draining if other.release not in (app.release, app.target))
         return {"draining": (*others, old)}
 

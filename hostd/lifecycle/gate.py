@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hostd import builds, diagnosis, store
+from hostd import builds, bundles, diagnosis, store
 from hostd.errors import AppFailed
 from hostd.first_session import FirstSession, SessionEnd, open_first_session
 from hostd.layout import Layout, ReleaseLayout, program_name
@@ -91,6 +91,13 @@ class Gate:
         release = self._release(app, asked)
         if not self.settings.resolve_as_of or not builds.can_look_back(release, asked):
             return False
+        folder = self.layout.app(app.app_id)
+        if any(
+            bundles.venv_owner(folder, n) == asked.release
+            for n in bundles.numbers(folder)
+            if n != asked.release
+        ):
+            return False  # another release runs on this venv
         try:
             return store.read_json(release.record).get("as_of") is None
         except store.BadState:

@@ -8,6 +8,7 @@ from hostd import diagnosis, programs, store
 from hostd.errors import AppFailed, NoFreePort
 from hostd.health import End, Health, Ports
 from hostd.layout import Layout, parse_program, program_name
+from hostd.lifecycle import outcomes
 from hostd.lifecycle.environment import launch_spec
 from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.workers import Slots
@@ -91,7 +92,7 @@ class Launcher:
         name = program_name(app.app_id, number)
         app_layout = self.layout.app(app.app_id)
         (app_layout.home / "storage").mkdir(mode=0o700, parents=True, exist_ok=True)
-        asked = store.read_asked(app_layout.release(number))
+        asked = outcomes.asked(app_layout.release(number))
         spec = launch_spec(self.settings, app, app_layout, asked, port)
         store.write_json(self.layout.spec(name), spec)
         program = programs.app_program(self.layout, name, app_layout.log)

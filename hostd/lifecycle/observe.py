@@ -58,7 +58,9 @@ class Observer:
         number = app.release if app.release is not None else app.target
         state = states.get(program_name(app_id, number))
         settled = app.wish is Wish.STOPPED or app.status is Status.FAILED
-        if app.wish is Wish.DELETED or (app.target != app.release and not settled) or app.restart:
+        halting = app.wish is Wish.STOPPED and app.status is not Status.STOPPED
+        on_its_way = app.target != app.release and not settled
+        if app.wish is Wish.DELETED or halting or on_its_way or app.restart:
             self.workers.wake(app_id)
         elif settled:
             self._settled(app, state)
@@ -122,12 +124,19 @@ class Observer:
         self.workers.wake(app.app_id)
 
     def _drop_strangers(self, states: Mapping[str, ProcessState]) -> None:
-        """Programs of apps that are no more: a deletion that was cut short."""
+        """Programs of apps or releases that are no more: what a kill cut short."""
         for name in states:
             owner = parse_program(name)
-            if owner is not None and self.registry.peek(owner[0]) is None:
+            if owner is not None and self._is_stranger(*owner):
                 self.deployer.launcher.drop(*owner)
             elif (
                 name.startswith(BUILD_PREFIX) and self.registry.peek(name.removeprefix(BUILD_PREFIX)) is None
             ):
                 self.deployer.installer.forget(name.removeprefix(BUILD_PREFIX))
+
+    def _is_stranger(self, app_id: str, number: int) -> bool:
+        app = self.registry.peek(app_id)
+        if app is None:
+            return True
+        known = (app.release, app.target, *(old.release for old in app.draining))
+        return number not in known and not self.workers.busy(app_id)

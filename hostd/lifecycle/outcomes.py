@@ -28,7 +28,8 @@ def asked(release: ReleaseLayout) -> Asked:
     """asked.json; for a release of before there was one, what must have been in it."""
     with contextlib.suppress(store.BadState):
         return store.read_asked(release)
-    return Asked(release=int(release.root.name), created_at="", source=Source())
+    named = bundles.REQUIREMENTS if (release.bundle / bundles.REQUIREMENTS).is_file() else None
+    return Asked(release=int(release.root.name), created_at="", source=Source(dependencies=named))
 
 
 def outcome(release: ReleaseLayout) -> Outcome | None:
@@ -97,7 +98,7 @@ def sweep(folder: AppLayout, app: App, retain: int) -> None:
     room = max(0, retain - 1)  # the active one is one of them
     kept |= set(good[len(good) - min(room, len(good)) :]) | set(bad[len(bad) - min(retain, len(bad)) :])
     bundles.sweep(folder, keep=kept)
-    for number in bad:
+    for number in set(bad) - set(drained):
         venv = folder.release(number).venv
         if venv.is_dir() and not venv.is_symlink() and not _is_linked(folder, number):
             shutil.rmtree(venv, ignore_errors=True)

@@ -74,7 +74,7 @@ class Releases:
         with self._updating[app_id]:
             current = self.registry.get(app_id)
             if wanted.empty:
-                return self._ask(app_id, changes), None
+                return self._ask(app_id, lambda _: changes), None
             return self._release(current, wanted, changes, even_if_same=False)
 
     def release(self, app_id: str, wanted: Wanted) -> int:
@@ -97,7 +97,7 @@ class Releases:
             if number == current.target == current.release and current.status is Status.RUNNING:
                 return
             changes = {"target": number, "force": force, **outcomes.described(folder.release(number))}
-            self._ask(app_id, changes | _asked_to_run(current, number))
+            self._ask(app_id, lambda now: changes | _asked_to_run(now, number))
 
     def check_draining(self, app_id: str, number: int) -> None:
         """Raises UnknownApp, UnknownRelease, Conflict when the release does not drain."""
@@ -120,9 +120,9 @@ class Releases:
         same = (made.source.sha256, made.options) == (before.source.sha256, before.options)
         try:
             if same and not even_if_same:
-                return self._ask(app_id, changes), None
+                return self._ask(app_id, lambda _: changes), None
             asked = {**changes, **outcomes.described(release), "target": number, "force": wanted.force}
-            return self._ask(app_id, asked | _asked_to_run(current, number)), number
+            return self._ask(app_id, lambda now: asked | _asked_to_run(now, number)), number
         finally:
             app = self.registry.peek(app_id)
             if app is None or app.target < number:
@@ -190,8 +190,8 @@ class Releases:
             shutil.rmtree(temporary.root, ignore_errors=True)
         return app
 
-    def _ask(self, app_id: str, changes: dict[str, Any]) -> App:
-        app = self.registry.ask(app_id, lambda _: changes)
+    def _ask(self, app_id: str, decide: Callable[[App], dict[str, Any]]) -> App:
+        app = self.registry.ask(app_id, decide)
         self.wake(app_id)
         return app
 

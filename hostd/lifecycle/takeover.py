@@ -51,6 +51,8 @@ class Takeover:
         app = self.registry.peek(app.app_id) or app
         if app.files_in is None or app.release is None:
             return
+        if app.files_in != app.release:
+            self.launcher.drop(app.app_id, app.files_in)
         bundles.move_written(self._release(app, app.files_in), self._release(app, app.release))
         self.registry.amend(None, app.app_id, lambda _: {"files_in": None})
 
