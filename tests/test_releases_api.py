@@ -590,3 +590,14 @@ def test_retention() -> None:
         platform.api.post(f"/apps/{app_id}/releases/1/activate")
         assert platform.wait(app_id, "running")["release"] == 1
         assert platform.serves(app_id)
+
+
+def test_large_folder(platform: Platform) -> None:
+    """A dropped folder may have as many files as a bundle; one file too many is told by its field."""
+    tree = {"app.py": HELLO, **{f"data/{number}.txt": b"x" for number in range(1_500)}}
+    with created(platform, data={"name": "many"}, files=dropped(tree)) as answer:
+        assert answer.status_code == 201, answer.text
+        again = platform.api.patch(f"/apps/{answer.json()['app_id']}", files=dropped(tree))
+        assert again.status_code in (200, 202), again.text
+    many = dropped({f"{number}.txt": b"x" for number in range(10_001)})
+    assert_problem(platform.api.post("/apps", data={"name": "too many"}, files=many), 422, "files")

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
 from hostd import __version__, runlog
-from hostd.api.forms import form_only, new_app_form, release_form
+from hostd.api.forms import MAX_FILES, form_only, new_app_form, release_form
 from hostd.api.releases import ACCEPTED, Id, Language, ReleaseApi
 from hostd.api.shapes import AppOut, DeletedOut, HealthOut, LogsOut
 from hostd.api.views import Views
@@ -49,7 +49,7 @@ class Api:
     def router(self) -> APIRouter:
         """All calls under ``/api``; operation ids are the methods' names."""
         api = APIRouter(
-            prefix="/api", dependencies=[Depends(_documented_bearer)],
+            prefix="/api", dependencies=[Depends(_documented_bearer)], form_limits={"max_files": MAX_FILES},
             responses=_problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507),
         )  # fmt: skip
         form = [Depends(form_only)]

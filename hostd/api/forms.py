@@ -23,6 +23,8 @@ _FILES = WithJsonSchema(
     {"type": "array", "items": {"type": "string", "contentMediaType": "application/octet-stream"}}
 )
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+MAX_FILES = bundles.Limits().files + 10
+"""Parts with a file in one form: a dropped folder; of a few too many, bundles tells."""
 ENVIRONMENT_LIMIT = 32_768
 """Characters of all names and values together."""
 Text = Annotated[str | None, Form()]
