@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from hostd.bundles import GitSource, Limits, Upload
+from hostd.bundles.git_url import parse_address
 from hostd.errors import Invalid
 
 from .laying import ENTRY, Folder, refused
@@ -176,7 +177,8 @@ def test_subdir(folder: Folder, tmp_path: Path, address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "ref", ["nothere", "deadbeef" * 5, "--upload-pack=touch x", "a..b", "x y", "-h", "@{1}"]
+    "ref",
+    ["nothere", "deadbeef" * 5, "--upload-pack=touch x", "a..b", "x y", "-h", "@{1}", "\ud800", "a\xadb"],
 )
 def test_ref_that_is_none(folder: Folder, tmp_path: Path, address: str, ref: str) -> None:
     """A ref that the repository has not, or that is an option."""
@@ -187,12 +189,25 @@ def test_ref_that_is_none(folder: Folder, tmp_path: Path, address: str, ref: str
 @pytest.mark.parametrize(
     "url",
     ["", "x", "/etc", "file:///etc", "ext::sh -c touch% x", "--upload-pack=x", "-x@host:y", "http://", "ftp://h/x",
-     "ssh://-oProxyCommand=x/y", "ssh://-x@host/y", "git://host/x", "http://h/\nx", "https://[::1", "http://h:x/y"],
+     "ssh://-oProxyCommand=x/y", "ssh://-x@host/y", "git://host/x", "http://h/\nx", "https://[::1", "http://h:x/y",
+     "https://a%00b@h/x", "https://a:b%0Ahost=c@h/x"],
 )  # fmt: skip
 def test_url_that_is_none(folder: Folder, tmp_path: Path, url: str) -> None:
     """Only https, http and ssh; nothing that git or ssh would take for an option, a command or a path."""
     with refused(tmp_path, "git"):
         folder.lay(upload(url), environment=ENVIRONMENT)
+
+
+@pytest.mark.parametrize("user", ["oauth2:SECRET", "SECRET", "git@oauth2:SECRET"])
+def test_password_without_https(folder: Folder, tmp_path: Path, user: str) -> None:
+    """What looks like a host of ssh but holds a password behind its colon is refused, and not repeated."""
+    assert parse_address("git@host:team/app.git").url == "git@host:team/app.git"
+    with refused(tmp_path, "git", "https://") as caught:
+        folder.lay(
+            upload(f"{user}@gitlab.corp{':a@b' if user == 'SECRET' else ''}/t/app.git"),
+            environment=ENVIRONMENT,
+        )
+    assert "SECRET" not in str(caught.value)
 
 
 def test_password(folder: Folder, tmp_path: Path, repository: Path) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from hostd.errors import Invalid
 
-_SCP_LIKE = re.compile(r"(?:[\w.-]+@)?[A-Za-z0-9][\w.-]*:(?![/\\]{2})[^\s-][^\s]*")
+_SCP_LIKE = re.compile(r"(?:[\w.-]+@)?[A-Za-z0-9][\w.-]*:(?![/\\]{2})[^\s@-][^\s@]*")
 _REF = re.compile(r"[^\s~^:?*\[\\\x00-\x20\x7f-]([^\s~^:?*\[\\\x00-\x20\x7f])*")
 
 
@@ -32,7 +32,8 @@ class Address:
 def check_ref(ref: str | None) -> str | None:
     """The ref, None for the default branch. Raises Invalid('git')."""
     ref = (ref or "").strip()
-    if ref and (not _REF.fullmatch(ref) or ".." in ref or "@{" in ref or len(ref) > 250):
+    plain = _REF.fullmatch(ref) and ref.isprintable() and len(ref) <= 250
+    if ref and (not plain or ".." in ref or "@{" in ref):
         raise Invalid("git", "the ref must be a branch, a tag or a commit")
     return ref or None
 
@@ -43,6 +44,8 @@ def parse_address(url: str) -> Address:
         raise Invalid("git", "must be a URL such as https://git.example.com/team/app.git")
     if "://" not in url and _SCP_LIKE.fullmatch(url):
         return Address(url=url)
+    if "://" not in url and "@" in url.partition(":")[2]:  # 'user:password@host/path': no secret for ssh
+        raise Invalid("git", "holds an @ behind the colon; write https:// in front of it")
     try:
         parts = urlsplit(url)
         port, host = parts.port, parts.hostname
@@ -56,6 +59,8 @@ def parse_address(url: str) -> Address:
 def _split(parts: SplitResult, host: str, port: int | None) -> Address:
     netloc = f"{host}:{port}" if port else host
     user, password = parts.username or "", parts.password or ""
+    if not (unquote(user) + unquote(password)).isprintable():
+        raise Invalid("git", "the user and the password in the URL must be plain text")
     if parts.scheme == "ssh":
         if user.startswith("-"):
             raise Invalid("git", "is no valid URL")
