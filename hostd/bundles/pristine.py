@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import os
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -65,8 +67,18 @@ def entries(release: ReleaseLayout) -> dict[str, zipfile.ZipInfo] | None:
 
 def read_bytes(release: ReleaseLayout, path: str, limit: int = -1) -> bytes | None:
     """The content of a file as uploaded; None when there is none."""
+    with contextlib.ExitStack() as stack:
+        return reader(release, stack)(path, limit)
+
+
+def reader(release: ReleaseLayout, stack: contextlib.ExitStack) -> Callable[[str, int], bytes | None]:
+    """``read_bytes`` of many files: bundle.zip is opened once, until ``stack`` is closed."""
     if release.archive.is_file():
-        return _read_packed(release.archive, path, limit)
+        return partial(_read_packed, stack.enter_context(zipfile.ZipFile(release.archive)))
+    return partial(_read_laid, release)
+
+
+def _read_laid(release: ReleaseLayout, path: str, limit: int) -> bytes | None:
     found = release.bundle / path
     if path not in (APP, REQUIREMENTS) or not found.is_file():
         return None
@@ -74,12 +86,11 @@ def read_bytes(release: ReleaseLayout, path: str, limit: int = -1) -> bytes | No
         return file.read(limit)
 
 
-def _read_packed(archive: Path, path: str, limit: int) -> bytes | None:
-    with zipfile.ZipFile(archive) as packed:
-        if path.endswith("/") or path not in packed.NameToInfo:
-            return None
-        with packed.open(path) as file:
-            return file.read(limit)
+def _read_packed(packed: zipfile.ZipFile, path: str, limit: int) -> bytes | None:
+    if path.endswith("/") or path not in packed.NameToInfo:
+        return None
+    with packed.open(path) as file:
+        return file.read(limit)
 
 
 def tree(release: ReleaseLayout) -> list[tuple[str, int]]:
