@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -18,7 +19,7 @@ import pytest
 from packaging.version import Version
 
 from hostd import builds, store
-from hostd.builds import as_of, conda, dependencies, interpreters, names, poetry
+from hostd.builds import as_of, conda, dependencies, interpreters, names, poetry, texts
 from hostd.builds.interpreters import Python
 from hostd.layout import ReleaseLayout
 from hostd.models import Asked, Options, Source
@@ -301,6 +302,15 @@ def test_where_paths_begin(tmp_path: Path) -> None:
         ("Pipfile", "?"),
         ("environment.yml", "{"),
         ("environment.yml", "a: 1"),
+        ("environment.yml", "dependencies: [{pip: 5}]"),
+        ("environment.yml", "dependencies: [{pip: [5]}]"),
+        ("environment.yml", "dependencies: [{conda: [a]}]"),
+        ("environment.yml", "dependencies: [[a]]"),
+        ("environment.yml", "a: &a {b: 1}\ndependencies: [{<<: *a}]"),
+        ("Pipfile", "requires = 5"),
+        ("pyproject.toml", "tool = {poetry = {dependencies = 5}}"),
+        ("uv.lock", "package = 5"),
+        ("uv.lock", "a = 1\n" + "#" * 20_000_001),
     ],
 )
 def test_what_can_not_be_read(tmp_path: Path, name: str, text: str) -> None:
@@ -309,6 +319,52 @@ def test_what_can_not_be_read(tmp_path: Path, name: str, text: str) -> None:
         wanted(tmp_path, {name: text}, name)
     release, asked = lay_down(tmp_path, {}, name)
     assert builds.dependency_key(release, asked) and not builds.can_look_back(release, asked)
+
+
+def _bombs() -> dict[str, str]:
+    """Small files that quadratic patterns, aliases and merges make hours or gigabytes of."""
+    nested = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 10}]\n" for n in range(1, 12))
+    merged = "m0: &m0 {k: v}\n" + "".join(
+        f"m{n}: &m{n} {{<<: [{f'*m{n - 1}, ' * 10}]}}\n" for n in range(1, 12)
+    )
+    again = f"x: &x {'y' * 200_000}\n"
+    long = 290_000
+    return {
+        "alias": f"{nested}dependencies: [*a11]",
+        "pip alias": f"{nested}dependencies: [{{pip: *a11}}]",
+        "merge": f"{merged}dependencies: []",
+        "again": f"{again}dependencies: [{'*x, ' * 10_000}]",
+        "brackets": f"dependencies: ['a{'[' * long}']",
+        "blanks": f"dependencies: ['a ={' ' * long}b', \"{'a' * long} x\\nb\"]",
+        "nested": f"dependencies: [{{pip: ['-r{'=' * long} x y']}}]",
+    }
+
+
+@pytest.mark.parametrize("name", _bombs())
+@pytest.mark.timeout(30)
+def test_bombs(tmp_path: Path, name: str) -> None:
+    """An environment.yml that was made to keep hostd busy does not."""
+    with suppress(dependencies.Unreadable):
+        wanted(tmp_path, {"environment.yml": _bombs()[name]}, "environment.yml")
+
+
+@pytest.mark.timeout(30)
+def test_long_lines() -> None:
+    """A line of a megabyte is looked at in less than a second, whatever it is made of."""
+    started = time.monotonic()
+    blank, mega = " " * 1_000_000, 1_000_000
+    for line in (
+        f"-e ./a{blank}b",
+        f"./a{blank}",
+        "./" + "[" * mega,
+        f"./{' ;' * (mega // 2)}",
+        f"-e{blank}",
+    ):
+        texts.local_path(line)
+    poetry.version_specifier(f">=1{blank}x")
+    names.is_named("streamlit", ["/streamlit-1" * (mega // 12)])
+    assert texts.local_path(f"./a {blank}; python_version > '3'") == "./a"
+    assert time.monotonic() - started < 5
 
 
 # The key

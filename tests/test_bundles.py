@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import stat
 import tarfile
+import time
 import zipfile
 from pathlib import Path
 
@@ -319,6 +320,29 @@ def test_diff_and_reading(folder: Folder) -> None:
     for path in ("missing", "../asked.json", "a.bin", "/etc/passwd", ""):
         with pytest.raises(Invalid, match="path: "):
             bundles.read_text(folder[2], path)
+
+
+def test_size_of_dependencies(folder: Folder, tmp_path: Path) -> None:
+    """A lock file may be longer than what a person writes, YAML less so; neither without end."""
+    folder.lay(dropped({"app.py": ENTRY, "pylock.toml": b"#" * 3_000_000}))
+    with refused(tmp_path, "files", "pylock.toml must be at most 20 MB"):
+        folder.lay(dropped({"app.py": ENTRY, "pylock.toml": b"#" * 20_000_001}))
+    with refused(tmp_path, "files", "environment.yml must be at most 0.3 MB"):
+        folder.lay(dropped({"app.py": ENTRY, "environment.yml": b"#" * 300_001}))
+
+
+def test_diff_of_many_pictures(folder: Folder) -> None:
+    """A bundle of thousands of changed files is compared in seconds, text among them as well."""
+    for number in (1, 2):
+        pictures = {f"{n:04}.png": bytes([number, n % 256, 0]) * 5_000 for n in range(5_000)}
+        long = {"long.txt": b"x" * 300_000 + bytes([64 + number])}
+        folder.lay(sent({"0.py": ENTRY + b"# %d\n" % number, **pictures, **long}), entry="0.py")
+    started = time.monotonic()
+    found = {path: text for path, _, text in bundles.diff(folder[1], folder[2])}
+    assert time.monotonic() - started < 5
+    assert len(found) == 5_002
+    assert "+# 2" in (found.pop("0.py") or "").splitlines()
+    assert set(found.values()) == {None}
 
 
 def test_deleted_meanwhile(folder: Folder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ ONLY_CONDA = re.compile(
     r"|firefox|geckodriver|vim|tmux|tar|unzip|ld_impl.*|sysroot.*|conda.*|mamba|anaconda|python_abi|tzcode"
 )
 """Names that mean something else on PyPI, or nothing."""
+TEXT_LIMIT = 2_000_000
+"""Characters of all entries together."""
 _SPEC = re.compile(r"([A-Za-z0-9_.-]+)\s*(.*)")
 
 
@@ -67,12 +70,11 @@ def from_environment(content: Any, folder: Path) -> Conversion:
     left_out: list[str] = []
     nested: list[str] = []
     python = None
-    for entry in entries:
-        if isinstance(entry, dict):
-            for line in entry.get("pip") or []:
-                lines.append(_at_home(str(line), folder, nested))
+    for is_pip, entry in _texts(entries):
+        if is_pip:
+            lines.append(_at_home(entry, folder, nested))
             continue
-        name, version = parse(str(entry))
+        name, version = parse(entry)
         if name == "python":
             python = version or None
         elif name not in ("pip", "setuptools", "wheel") and ONLY_CONDA.fullmatch(name):
@@ -80,6 +82,26 @@ def from_environment(content: Any, folder: Path) -> Conversion:
         elif name != "pip":
             own.append(RENAMED.get(name, name) + version)
     return Conversion((*own, *lines), python, _warnings(left_out), tuple(nested), tuple(own))
+
+
+def _texts(entries: list[Any]) -> Iterator[tuple[bool, str]]:
+    """(whether it is pip's, entry). Raises ValueError, also for what YAML's aliases blow up."""
+    room = TEXT_LIMIT
+    for entry in entries:
+        for text in _pip(entry) if isinstance(entry, dict) else [entry]:
+            if not isinstance(text, str):
+                raise ValueError("a dependency in it is no text")
+            room -= len(text) + 1
+            if room < 0:
+                raise ValueError(f"its dependencies are more than {TEXT_LIMIT // 1_000_000} MB of text")
+            yield isinstance(entry, dict), text
+
+
+def _pip(entry: dict[Any, Any]) -> list[Any]:
+    lines = entry.get("pip") or []
+    if entry.keys() - {"pip"} or not isinstance(lines, list) or not all(isinstance(x, str) for x in lines):
+        raise ValueError("its pip section must be a list of texts")
+    return lines
 
 
 def _warnings(left_out: list[str]) -> tuple[str, ...]:
@@ -91,7 +113,7 @@ def _warnings(left_out: list[str]) -> tuple[str, ...]:
 
 def _at_home(line: str, folder: Path, nested: list[str]) -> str:
     """A pip line with the file that it names given in full, for our file lies elsewhere."""
-    match = re.fullmatch(r"(-r|-c|--requirement|--constraint)[\s=]*(\S+)", line.strip())
+    match = re.fullmatch(r"(-r|-c|--requirement|--constraint)[\s=]*([^\s=]\S*)", line.strip())
     if not match or "://" in match[2]:
         return line
     nested.append(match[2])
@@ -100,10 +122,11 @@ def _at_home(line: str, folder: Path, nested: list[str]) -> str:
 
 def parse(entry: str) -> tuple[str, str]:
     """(name, version specifier of PEP 440) of one of conda's entries: ``channel::name=1.2=build``."""
-    text = re.sub(r"\[.*\]$", "", entry.rpartition("::")[2].partition("#")[0].strip())
+    text = " ".join(entry.rpartition("::")[2].partition("#")[0].split())
+    text = text.partition("[")[0] if text.endswith("]") else text
     match = _SPEC.fullmatch(text)
     if match is None:
-        raise ValueError(f"{entry!r} is no dependency")
+        raise ValueError(f"{entry[:100]!r} is no dependency")
     return match[1].lower(), version_specifier(match[2].strip())
 
 

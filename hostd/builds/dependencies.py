@@ -14,6 +14,13 @@ from hostd.builds import conda, poetry, texts
 from hostd.builds.names import is_named
 
 
+class _Loader(yaml.SafeLoader):
+    """Leaves '<<' unknown: a few lines of nested merges make gigabytes."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge nothing."""
+
+
 class Unreadable(Exception):
     """The file that names the dependencies is not what its name says; the text says why."""
 
@@ -64,6 +71,8 @@ def read(bundle: Path, dependencies: str | None) -> Wanted:
         return _reader(path.name)(bundle, path)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise Unreadable(f"{dependencies} can't be read: {error}") from None
+    except (TypeError, AttributeError, KeyError, IndexError):
+        raise Unreadable(f"{dependencies} can't be read: a value in it is of the wrong kind") from None
 
 
 def _reader(name: str) -> Callable[[Path, Path], Wanted]:
@@ -120,7 +129,7 @@ def _uv_lock(_: Path, path: Path) -> Wanted:
 def _project(path: Path) -> dict[str, Any]:
     try:
         return dict(_toml(path).get("project", {}))
-    except ValueError:
+    except (ValueError, TypeError):
         return {}
 
 
@@ -163,7 +172,7 @@ def _pipfile(bundle: Path, path: Path) -> Wanted:
 
 
 def _environment(bundle: Path, path: Path) -> Wanted:
-    content = yaml.safe_load(texts.read(path))
+    content = yaml.load(texts.read(path), _Loader)  # noqa: S506 - a SafeLoader
     return _converted(bundle, path, conda.from_environment(content, path.parent))
 
 

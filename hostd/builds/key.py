@@ -40,7 +40,8 @@ def _digest(root: Path, path: Path) -> str | None:
     try:
         if not path.resolve().is_relative_to(root):
             return None
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
 

@@ -23,7 +23,7 @@ def is_named(name: str, lines: Iterable[str]) -> bool:
         requirement = parsed(line)
         if requirement is not None and canonicalize_name(requirement.name) == name:
             return True
-        if requirement is None and re.search(rf"(?:/|^){name}-\d\S*\.(?:whl|tar\.gz|zip)", line):
+        if requirement is None and re.search(rf"(?:/|^){name}-\d[^\s/]*\.(?:whl|tar\.gz|zip)", line):
             return True
         if requirement is None and re.search(rf"#egg={name}\b", line):
             return True

@@ -82,7 +82,8 @@ def _python_marker(specifier: str) -> str:
 
 def version_specifier(text: str) -> str:
     """Poetry's version as PEP 440: ``^1.2`` to ``>=1.2,<2``, ``~1.2`` to ``>=1.2,<1.3``, ``*`` to ''."""
-    parts = [part for part in re.split(r"\s*,\s*|(?<=[\w*])\s+(?=[<>=!~^])", text.strip()) if part]
+    text = " ".join(text.split())  # one blank at most: linear
+    parts = [part for part in re.split(r" ?, ?|(?<=[\w*]) (?=[<>=!~^])", text) if part]
     if "|" in text:
         return ""
     return ",".join(one for part in parts if (one := _part(part)))

@@ -17,6 +17,8 @@ _NESTED = re.compile(r"(?:-r|-c|--requirements?|--constraints?)(?:\s*=\s*|\s+|(?
 _CONSTRAINT = re.compile(r"-c|--constraint")
 _OPTION = re.compile(r"(?:-e|--editable|-f|--find-links)(?:\s*=\s*|\s+|(?<=-[ef]))(\S.*)")
 _FILES = 100
+TEXT_LIMIT = 20_000_000
+"""Bytes of one file, a lock file included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,15 @@ def decode(data: bytes) -> str:
 
 
 def read(path: Path) -> str:
-    """The text of a file; '' when it is not there."""
+    """The text of a file; '' when it is not there. Raises ValueError for one that is too large."""
     try:
-        return decode(path.read_bytes())
+        with path.open("rb") as file:
+            data = file.read(TEXT_LIMIT + 1)
     except OSError:
         return ""
+    if len(data) > TEXT_LIMIT:
+        raise ValueError(f"{path.name} is larger than {TEXT_LIMIT // 1_000_000} MB")
+    return decode(data)
 
 
 def logical_lines(text: str) -> list[str]:
@@ -82,12 +88,12 @@ def local_path(line: str) -> str | None:
     """The path on this machine that a requirement line installs from; None for any other line."""
     option = _OPTION.fullmatch(line)
     place = option[1] if option else re.sub(r"^[\w.\[\],-]+\s*@\s*", "", line)
-    place = re.split(r"\s+;|\s+#|\s--", place)[0].strip().strip("\"'")
+    place = re.split(r"(?<!\s)\s+[;#]|\s--", place, maxsplit=1)[0].strip().strip("\"'")
     if place.startswith("file:"):
         return re.sub(r"^file:(//(?=/))?", "", place)
     if "://" in place or (line.startswith("-") and not option):
         return None
-    place = re.sub(r"\[[^\]]*\]$", "", place)
+    place = re.sub(r"\[[^\[\]]*\]$", "", place)
     is_path = bool(option) or place.startswith(".") or "/" in place.split(";")[0]
     return place if is_path or re.fullmatch(r"\S+\.(whl|zip|tar\.gz)", place) else None
 

@@ -21,6 +21,9 @@ KINDS = (
     "environment.yaml",
 )
 """In this order, first in the entry's folder, then in the root."""
+_LOCK, _YAML = 20_000_000, 300_000
+_LIMITS = {"uv.lock": _LOCK, "pylock.toml": _LOCK, "environment.yml": _YAML, "environment.yaml": _YAML}
+"""Bytes: a program wrote the locks, and YAML takes ten seconds for a megabyte."""
 
 
 def places(entry: str, name: str) -> list[str]:
@@ -71,12 +74,12 @@ def check_dependencies(folder: Path, path: str | None, field: str) -> list[str]:
     """What to tell about the file. Raises Invalid(field) with file and line when a requirement is none."""
     if path is None:
         return []
-    data = (folder / path).read_bytes()
     name = path.rpartition("/")[2]
-    if len(data) > SOURCE_LIMIT and name not in ("uv.lock", "pylock.toml"):
-        raise Invalid(field, f"{path} must be at most {SOURCE_LIMIT // 1_000_000} MB of text")
+    limit = _LIMITS.get(name, SOURCE_LIMIT)
+    if (folder / path).stat().st_size > limit:
+        raise Invalid(field, f"{path} must be at most {limit / 1e6:g} MB of text")
     if name == REQUIREMENTS:
-        check_requirements(data, field, f"{path}, ")
+        check_requirements((folder / path).read_bytes(), field, f"{path}, ")
     if name == "pyproject.toml" and "dependencies" not in table(toml(folder / path), "project"):
         return [f"{path} lists its dependencies in Poetry's way; they are read as far as pip knows the same."]
     return []
