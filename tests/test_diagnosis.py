@@ -86,7 +86,8 @@ def test_installs(log: Log) -> None:
 def test_a_build_whose_beginning_is_cut_off(log: Log) -> None:
     """The end of a long log is enough to see what it is about."""
     found = install_failure(1, log.text.split("[stderr]\n")[1], 900)
-    assert (found.code, found.kind) == (log.code, log.kind)
+    assert found.kind is log.kind
+    assert found.code.removeprefix("some_") == log.code  # the name of the package may be what was cut off
     assert log.says[1] in found.message
 
 

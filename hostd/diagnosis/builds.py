@@ -55,7 +55,7 @@ def build_failure(said: str, log: str) -> Failure | None:
             library = match["library"]
             return make(FailureKind.BUILD_FAILED, "needs_library", log, package=package, library=library)
     if package == "-":
-        return make(FailureKind.BUILD_FAILED, "own_build_failed", log, reason=_reason(said))
+        return make(FailureKind.BUILD_FAILED, "some_build_failed", log, reason=_reason(said))
     return make(FailureKind.BUILD_FAILED, "build_failed", log, package=package, reason=_reason(said))
 
 

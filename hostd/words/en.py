@@ -55,9 +55,9 @@ WORDS: dict[str, tuple[str, str]] = {
         "{package} could not be built from its source: {reason}",
         "Ask for a version of {package} that comes as a wheel, or for an older Python; the log says more.",
     ),
-    "own_build_failed": (
-        "A package among the app's own files could not be built: {reason}",
-        "Mend its setup.py or pyproject.toml; the log says more.",
+    "some_build_failed": (
+        "A package could not be built from its source: {reason}",
+        "Ask for a version that comes as a wheel; if it is one of the app's own, mend its build; see the log.",
     ),
     "install_timeout": (
         "The install took longer than {seconds} s.",

@@ -53,9 +53,9 @@ WORDS: dict[str, tuple[str, str]] = {
         "{package} 无法从源码构建：{reason}",
         "请选用提供 wheel 的 {package} 版本，或者选择较旧的 Python；详情见日志。",
     ),
-    "own_build_failed": (
-        "应用自带的软件包无法构建：{reason}",
-        "请修改它的 setup.py 或 pyproject.toml；详情见日志。",
+    "some_build_failed": (
+        "有一个软件包无法从源码构建：{reason}",
+        "请选用提供 wheel 的版本；如果是应用自带的软件包，请修正它的构建；详情见日志。",
     ),
     "install_timeout": (
         "安装耗时超过 {seconds} 秒。",
