@@ -15,6 +15,7 @@ import ctypes
 import json
 import os
 import resource
+import select
 import signal
 import sys
 
@@ -30,11 +31,20 @@ def die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+def _is_orphan() -> bool:
+    """Whether supervisord ended before we were tied to its life: then nobody reads our output any more."""
+    output = select.poll()
+    output.register(1, 0)
+    return any(event & select.POLLERR for _, event in output.poll(0))
+
+
 def become(spec_path: str) -> None:
     """Replace this process by the program that ``spec_path`` describes. Raises OSError or ValueError."""
     with open(spec_path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib would double the start-up
         spec = json.load(file)
     die_with_parent()
+    if _is_orphan():
+        raise OSError("supervisord has ended")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(0o077)
     os.chdir(spec["cwd"])

@@ -57,7 +57,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "some_build_failed": (
         "A package could not be built from its source: {reason}",
-        "Ask for a version that comes as a wheel; if it is one of the app's own, mend its build (see the log).",
+        "Ask for a version that comes as a wheel; if it is one of the app's own, mend its build (see log).",
     ),
     "install_timeout": (
         "The install took longer than {seconds} s.",
