@@ -54,9 +54,11 @@ class Drainer:
     def running(self, app: App, base: str) -> Draining | None:
         """The target, if it drains and answers at ``base``: then it just gets new visitors again."""
         old = drains(app, app.target)
+        if old is None or old.ended:
+            return None
         state = self.launcher.supervisor.state(program_name(app.app_id, app.target))
-        alive = old is not None and not old.ended and state is not None and state.alive
-        return old if alive and old and self.launcher.health.ready(old.port, base) else None
+        alive = state is not None and state.alive
+        return old if alive and self.launcher.health.ready(old.port, base) else None
 
     def end(self, app_id: str, number: int) -> None:
         """End one now: its route, its program, its port. What it wrote beside its code goes on.

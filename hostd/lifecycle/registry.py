@@ -146,10 +146,11 @@ class Registry:
         decide: Callable[[App], dict[str, Any]],
         *,
         serve: Serving | _Keep | None = KEEP,
+        soon: bool = True,
     ) -> App:
         """Like note, with changes that depend on what the app is now. Raises Interrupted, UnknownApp.
 
-        A disk that is full now does not stop the app: it is saved later.
+        A disk that is full now does not stop the app: it is saved later, and so is what need not be ``soon``.
         """
         with self._lock:
             if ticket is not None:
@@ -164,11 +165,15 @@ class Registry:
             elif not rerouted:
                 return current
             self._publish()
-        self.save_pending()
+        if soon:
+            self.save_pending()
         return self._apps[app_id]
 
     def progress(self, ticket: Ticket, app_id: str, step: Step) -> App:
-        """The target is at ``step``. An app that serves keeps its status; another shows how far it is."""
+        """The target is at ``step``. An app that serves keeps its status; another shows how far it is.
+
+        Nobody waits for the disk: after a kill the deploy begins anew, whatever its step was.
+        """
 
         def decide(app: App) -> dict[str, Any]:
             changes: dict[str, Any] = {}
@@ -180,7 +185,7 @@ class Registry:
                 changes["status"] = _STATUS[step]
             return changes
 
-        return self.amend(ticket, app_id, decide)
+        return self.amend(ticket, app_id, decide, soon=False)
 
     def save_pending(self) -> None:
         """Write what could not be written, or not yet."""
