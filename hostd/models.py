@@ -196,8 +196,7 @@ class App:
     belongs to ``release``, and so does ``port``, which a stopped app gets again if it is free. ``restart``
     marks a restart that was asked for and is not carried out yet, ``force`` that the target may serve
     although its first page raises. ``files_in`` is the release that holds what ``release`` wrote beside its
-    code, while one replaces the other. ``entry``, ``options`` and the digests are the target's. Times are
-    ISO 8601, UTC.
+    code, while one replaces the other. ``entry``, ``options``, digests are the target's. Times: ISO 8601 UTC.
     """
 
     app_id: str

@@ -9,7 +9,8 @@ from enum import StrEnum
 from http import HTTPStatus
 
 from hostd.gateway.head import Head
-from hostd.gateway.texts import LANGUAGES, TEXTS
+from hostd.gateway.texts import TEXTS
+from hostd.language import preferred_language
 from hostd.models import Route, Status
 from hostd.templating import Templates
 
@@ -86,7 +87,7 @@ class Pages:
     def _page(
         self, head: Head, status: int, name: str, situation: Status | Trouble, wait: int | None
     ) -> Answer:
-        language = preferred_language(head.get(b"accept-language"))
+        language = preferred_language(head.get(b"accept-language").decode("latin-1"))
         text = TEXTS[language, situation]
         body = self._templates.render(
             "pages/app.html",
@@ -118,25 +119,3 @@ def _wants_page(head: Head) -> bool:
     """Whether a person looks at the answer."""
     looks = head.method in (b"GET", b"HEAD") and not head.upgrade
     return looks and b"text/html" in head.get(b"accept").lower()
-
-
-def preferred_language(accept: bytes) -> str:
-    """The one of our languages that an Accept-Language field likes best (RFC 9110 section 12.5.4)."""
-    best, quality = "en", 0.0
-    for item in accept.decode("latin-1").lower().split(","):
-        tag, _, parameter = item.partition(";")
-        language = tag.strip().partition("-")[0]
-        weight = _weight(parameter)
-        if language in LANGUAGES and weight > quality:
-            best, quality = language, weight
-    return best
-
-
-def _weight(parameter: str) -> float:
-    name, _, value = parameter.partition("=")
-    if name.strip() != "q":
-        return 1.0
-    try:
-        return float(value)
-    except ValueError:
-        return 0.0

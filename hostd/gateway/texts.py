@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-LANGUAGES = ("en", "zh")
-
 
 class Text(NamedTuple):
     """What a page says: a headline, one or two sentences, and the status in a word."""
