@@ -163,6 +163,10 @@ class Platform:
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
+    def still(self) -> list[dict[str, Any]]:
+        """Every app, without what moves by itself: older releases drain and end at any time."""
+        return [still(app) for app in self.api.get("/apps").json()]
+
     def wait(self, app_id: str, *statuses: str, timeout: float = 120) -> dict[str, Any]:
         """Wait until the app has one of the statuses; 'failed' ends the wait with its error.
 
@@ -203,6 +207,11 @@ class Platform:
     def pid(self, program: str) -> int:
         """The pid of a supervisord program."""
         return int(self.supervisorctl("pid", program).strip())
+
+
+def still(app: dict[str, Any]) -> dict[str, Any]:
+    """An app as the API shows it, without what changes as its older releases drain and end."""
+    return {key: value for key, value in app.items() if key not in ("updated_at", "draining")}
 
 
 def _body(url: str) -> str:

@@ -20,7 +20,7 @@ from starlette.types import Message
 from hostd import bundles
 from hostd.events import EventStream, event, events
 
-from .platform import HELLO, Platform, assert_problem, until
+from .platform import HELLO, Platform, assert_problem, still, until
 
 STATUSES = {"created", "installing", "starting", "running", "stopped", "failed"}
 APP_KEYS = {
@@ -240,7 +240,7 @@ def test_same_files_again_change_nothing(platform: Platform, app_id: str) -> Non
     before = platform.app(app_id)
     answer = platform.api.patch(f"/apps/{app_id}", files=files(requirements=b"streamlit\n"))
     assert answer.status_code == 200
-    assert answer.json() == before
+    assert still(answer.json()) == still(before)
 
 
 def test_changed_file_redeploys(platform: Platform) -> None:
@@ -269,7 +269,7 @@ def test_start_of_a_running_app_changes_nothing(platform: Platform, app_id: str)
     for _ in range(2):
         answer = platform.api.post(f"/apps/{app_id}/start")
         assert answer.status_code == 200
-        assert answer.json() == before
+        assert still(answer.json()) == still(before)
 
 
 def test_stop_start_restart(platform: Platform, app_id: str) -> None:
@@ -400,12 +400,12 @@ def test_broken_multipart(platform: Platform) -> None:
 def test_bad_name(platform: Platform, app_id: str, method: str, name: str, words: str) -> None:
     """A name that can't be one is refused by field, with the reason; nothing is made or changed."""
     path = "/apps" if method == "POST" else f"/apps/{app_id}"
-    before = platform.api.get("/apps").json()
+    before = platform.still()
     # A file part without a filename is a field: so a browser's form sends it, and a line feed stays one.
     parts = {"name": (None, name.encode()), **(files() if method == "POST" else {})}
     answer = platform.api.request(method, path, files=parts)
     assert words in assert_problem(answer, 422, "name")["detail"]
-    assert platform.api.get("/apps").json() == before
+    assert platform.still() == before
 
 
 @pytest.mark.parametrize(
@@ -430,7 +430,7 @@ def test_bad_app(platform: Platform, app_id: str, method: str, app: bytes, words
     form = SHORT if method == "POST" else {}
     answer = platform.api.request(method, path, files=files(app), **form)
     assert words in assert_problem(answer, 422, "app")["detail"]
-    assert platform.app(app_id) == before
+    assert still(platform.app(app_id)) == still(before)
 
 
 @pytest.mark.parametrize(

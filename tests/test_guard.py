@@ -190,12 +190,12 @@ def test_foreign_origin(platform: Platform, method: str, origin: str) -> None:
 
 def test_foreign_page_may_not_create(platform: Platform) -> None:
     """The form that any page could submit without asking makes no app."""
-    before = platform.api.get("/apps").json()
+    before = platform.still()
     headers = {"Origin": "https://evil.example"}
     files = {"name": (None, "x"), "app": ("app.py", HELLO)}
     answer = platform.api.post("/apps", headers=headers, files=files)  # type: ignore[arg-type]
     assert "evil.example" in assert_problem(answer, 403)["detail"]
-    assert platform.api.get("/apps").json() == before
+    assert platform.still() == before
 
 
 def test_own_origin(platform: Platform, closed: Platform) -> None:
