@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from hostd.scale import Scale
+
 PROGRAM_SEPARATOR = ".r"
 """Between an app's id and its release number in a supervisord program's name (``demo-3f9a2c.r1``)."""
 
@@ -20,6 +22,7 @@ class Status(StrEnum):
     RUNNING = "running"
     STOPPED = "stopped"
     FAILED = "failed"
+    SLEEPING = "sleeping"
 
 
 class Wish(StrEnum):
@@ -159,34 +162,6 @@ class Asked:
     note: str = ""
 
 
-class ReleaseState(StrEnum):
-    """What became of a release."""
-
-    PENDING = "pending"
-    DEPLOYING = "deploying"
-    ACTIVE = "active"
-    DRAINING = "draining"
-    RETIRED = "retired"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """The content of a release's ``outcome.json``: how its last deploy ended.
-
-    ``state`` is RETIRED for one that came through the gate (whether it is active is the app's to say), or
-    FAILED; ``served`` stays true for one that came through before. ``warning``: a first page that raised.
-    """
-
-    state: ReleaseState
-    at: str
-    served: bool = False
-    strategy: Strategy | None = None
-    error: Failure | None = None
-    warning: Failure | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class App:
     """One app: what was asked, and what was last known. The content of its ``meta.json``.
@@ -196,7 +171,8 @@ class App:
     belongs to ``release``, and so does ``port``, which a stopped app gets again if it is free. ``restart``
     marks a restart that was asked for and is not carried out yet, ``force`` that the target may serve
     although its first page raises. ``files_in`` is the release that holds what ``release`` wrote beside its
-    code, while one replaces the other. ``entry``, ``options``, digests are the target's. Times: ISO 8601 UTC.
+    code, while one replaces the other. ``awake_until``: it does not sleep before. ``entry``, ``options``,
+    digests are the target's. Times: ISO 8601 UTC.
     """
 
     app_id: str
@@ -219,6 +195,8 @@ class App:
     files_in: int | None = None
     entry: str = "app.py"
     options: Options = Options()
+    scale: Scale = field(default_factory=Scale)
+    awake_until: str | None = None
     requirements_sha256: str | None = None
     app_sha256: str | None = None
     streamlit_version: str | None = None

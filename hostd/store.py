@@ -16,7 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from hostd.errors import DiskFull
 from hostd.layout import AppLayout, Layout, ReleaseLayout
-from hostd.models import App, Asked, Outcome
+from hostd.models import App, Asked
+from hostd.outcome import Outcome
 
 SCHEMA = 1
 T = TypeVar("T")

@@ -22,11 +22,11 @@ from hostd.events import EventStream, event, events
 
 from .platform import HELLO, Platform, assert_problem, still, until
 
-STATUSES = {"created", "installing", "starting", "running", "stopped", "failed"}
+STATUSES = {"created", "installing", "starting", "running", "stopped", "failed", "sleeping"}
 APP_KEYS = {
     "app_id", "name", "status", "port", "pid", "error", "access_url", "created_at", "updated_at",
     "requirements_sha256", "app_sha256", "streamlit_version", "release", "deploying", "draining", "warning",
-    "entry", "options",
+    "entry", "options", "scale", "awake_until",
 }  # fmt: skip
 OPTIONS: dict[str, Any] = {
     "environment": {}, "drain_minutes": None, "strategy": "auto",
@@ -85,6 +85,7 @@ def assert_app(value: Any) -> dict[str, Any]:
     assert app["deploying"] is None or set(app["deploying"]) == {"release", "step", "since"}
     assert all(set(old) == {"release", "since", "until", "connections"} for old in app["draining"])
     assert set(app["options"]) == set(OPTIONS)
+    assert set(app["scale"]) == {"idle_minutes", "always_on"}
     return app
 
 
@@ -233,6 +234,31 @@ def test_rename(platform: Platform, app_id: str) -> None:
         app = assert_app(answer.json())
         assert (app["name"], app["pid"], app["status"]) == (name, before["pid"], "running")
     assert app["updated_at"] > before["updated_at"]
+
+
+def test_scale_is_set_at_once(platform: Platform, app_id: str) -> None:
+    """What is set beside the releases makes no release, and touches no process; '' is the default again."""
+    before = platform.app(app_id)
+    for sent, found in (
+        ({"idle_minutes": "2.5", "always_on": "true"}, {"idle_minutes": 2.5, "always_on": True}),
+        ({"idle_minutes": "0"}, {"idle_minutes": 0, "always_on": True}),
+        ({"idle_minutes": "", "always_on": "false"}, {"idle_minutes": None, "always_on": False}),
+    ):
+        answer = platform.api.patch(f"/apps/{app_id}", data=sent)
+        assert (answer.status_code, answer.json()["scale"]) == (200, found)
+    after = platform.app(app_id)
+    assert (after["pid"], after["release"], after["deploying"]) == (before["pid"], before["release"], None)
+
+
+@pytest.mark.parametrize(("field", "value"), [("idle_minutes", "soon"), ("always_on", "perhaps")])
+@pytest.mark.parametrize("method", ["POST", "PATCH"])
+def test_bad_scale(platform: Platform, app_id: str, method: str, field: str, value: str) -> None:
+    """What can't be set is named, and makes no app."""
+    before = platform.still()
+    path, more = ("/apps", files()) if method == "POST" else (f"/apps/{app_id}", None)
+    answer = platform.api.request(method, path, data={"name": "x", field: value}, files=more)
+    assert_problem(answer, 422, field)
+    assert platform.still() == before
 
 
 def test_same_files_again_change_nothing(platform: Platform, app_id: str) -> None:

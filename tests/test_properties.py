@@ -30,14 +30,13 @@ from hostd.models import (
     Failure,
     FailureKind,
     Options,
-    Outcome,
-    ReleaseState,
     Source,
     Status,
     Step,
     Strategy,
     Wish,
 )
+from hostd.outcome import Outcome, ReleaseState
 from hostd.programs import BadSection, Program
 from hostd.settings import Settings, load
 from hostd.templating import Templates

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
@@ -12,6 +12,7 @@ from fastapi.security import HTTPBearer
 from hostd import __version__, runlog
 from hostd.api.forms import MAX_FILES, form_only, new_app_form, release_form
 from hostd.api.releases import ACCEPTED, Id, Language, ReleaseApi
+from hostd.api.scale import scale_form
 from hostd.api.shapes import AppOut, DeletedOut, HealthOut, LogsOut
 from hostd.api.views import Views
 from hostd.errors import Invalid, SupervisorUnavailable
@@ -77,16 +78,17 @@ class Api:
         """Every app, oldest first."""
         return [self._views.app(app, language) for app in self._lifecycle.registry.all()]
 
-    def create_app(
+    def create_app(  # noqa: PLR0917 - FastAPI reads the form's fields from here
         self,
         response: Response,
         language: Language,
         name: Annotated[str, Form(description="1 to 100 characters")],
         wanted: Annotated[Wanted, Depends(new_app_form)],
+        scale: Annotated[Mapping[str, Any], Depends(scale_form)],
         app_id: Annotated[str | None, Form(description="A slug of your own; else one is made")] = None,
     ) -> AppOut:
         """Make an app of its files. Answers at once; the install goes on behind."""
-        made = self._lifecycle.releases.create(name, wanted, app_id)
+        made = self._lifecycle.releases.create(name, wanted, app_id, scale)
         response.headers["Location"] = f"{self._settings.public_base}/api/apps/{made.app_id}"
         return self._views.app(made, language)
 
@@ -94,19 +96,20 @@ class Api:
         """One app."""
         return self._views.app(self._lifecycle.registry.get(app_id), language)
 
-    def update_app(
+    def update_app(  # noqa: PLR0917 - FastAPI reads the form's fields from here
         self,
         response: Response,
         app_id: Id,
         language: Language,
         wanted: Annotated[Wanted, Depends(release_form)],
+        scale: Annotated[Mapping[str, Any], Depends(scale_form)],
         name: Annotated[str | None, Form(description="A new name")] = None,
     ) -> AppOut:
         """Rename, replace files, or change what is set. 202 when that makes a release, which is deployed."""
-        if name is None and wanted.empty:
+        if name is None and wanted.empty and not scale:
             self._lifecycle.registry.get(app_id)
             raise Invalid("name", "send at least one of name, app, requirements, files, and none empty")
-        app, number = self._lifecycle.releases.update(app_id, name, wanted)
+        app, number = self._lifecycle.releases.update(app_id, name, wanted, scale)
         if number is not None:
             response.status_code = 202
             response.headers["Location"] = f"{self._settings.public_base}/api/apps/{app_id}/releases/{number}"

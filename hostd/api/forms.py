@@ -39,7 +39,7 @@ async def form_only(request: Request) -> None:
         )
 
 
-async def _emptied(request: Request) -> frozenset[str]:
+async def emptied_fields(request: Request) -> frozenset[str]:
     """The fields that were sent empty; FastAPI would have them as not sent at all."""
     form = await request.form()
     return frozenset(name for name, value in form.multi_items() if value == "")
@@ -47,7 +47,7 @@ async def _emptied(request: Request) -> frozenset[str]:
 
 def release_form(  # noqa: PLR0917 - FastAPI reads the form's fields from here
     request: Request,
-    emptied: Annotated[frozenset[str], Depends(_emptied)],
+    emptied: Annotated[frozenset[str], Depends(emptied_fields)],
     app: Annotated[UploadFile | None, A_FILE, File(description="app.py, or the entry's new text")] = None,
     requirements: Annotated[UploadFile | None, A_FILE, File(description="requirements.txt")] = None,
     bundle: Annotated[UploadFile | None, A_FILE, File(description="A .zip or .tar.gz of the app")] = None,

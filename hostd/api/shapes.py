@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hostd.models import FailureKind, ReleaseState, Status, Step, Strategy
+from hostd.models import FailureKind, Status, Step, Strategy
+from hostd.outcome import ReleaseState
 
 
 class FailureOut(BaseModel):
@@ -49,6 +50,14 @@ class OptionsOut(BaseModel):
     entry: str | None
 
 
+class ScaleOut(BaseModel):
+    """What people set of how the app runs, beside its releases."""
+
+    model_config = ConfigDict(from_attributes=True)
+    idle_minutes: float | None
+    always_on: bool
+
+
 class AppOut(BaseModel):
     """One app. ``release`` serves; ``deploying`` is on its way beside it."""
 
@@ -67,6 +76,8 @@ class AppOut(BaseModel):
     draining: list[DrainingOut]
     entry: str
     options: OptionsOut
+    scale: ScaleOut
+    awake_until: str | None
     requirements_sha256: str | None
     app_sha256: str | None
     streamlit_version: str | None

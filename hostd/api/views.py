@@ -15,6 +15,7 @@ from hostd.api.shapes import (
     OptionsOut,
     ReleaseDetailOut,
     ReleaseOut,
+    ScaleOut,
     SourceOut,
 )
 from hostd.layout import Layout
@@ -36,11 +37,11 @@ class Views:
     def app(self, app: App, language: str) -> AppOut:
         """One app."""
         own = ("app_id", "name", "status", "pid", "created_at", "updated_at", "release", "entry")
-        digests = ("requirements_sha256", "app_sha256", "streamlit_version")
+        more = ("awake_until", "requirements_sha256", "app_sha256", "streamlit_version")
         # The port of one that does not run is only what it would like to have again.
         port = None if app.status in (Status.STOPPED, Status.FAILED) else app.port
         return AppOut(
-            **{name: getattr(app, name) for name in (*own, *digests)},
+            **{name: getattr(app, name) for name in (*own, *more)},
             port=port,
             access_url=f"{self.public_base}/apps/{app.app_id}/",
             error=self._failure(app.app_id, app.error, language),
@@ -53,6 +54,7 @@ class Views:
                 for old in app.draining
             ],
             options=OptionsOut.model_validate(app.options),
+            scale=ScaleOut.model_validate(app.scale),
         )
 
     def release(self, app: App, number: int, language: str) -> ReleaseOut:

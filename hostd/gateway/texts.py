@@ -26,6 +26,10 @@ TEXTS: dict[tuple[str, str], Text] = {
     ("zh", "installing"): Text("正在安装", "正在安装应用所需的依赖，完成后会自动打开。", "安装中"),
     ("en", "starting"): Text("Starting", "The app is starting. It opens here by itself.", "starting"),
     ("zh", "starting"): Text("正在启动", "应用正在启动，完成后会自动打开。", "启动中"),
+    ("en", "sleeping"): Text(
+        "Waking up", "The app was asleep and starts now. It opens here by itself.", "waking"
+    ),
+    ("zh", "sleeping"): Text("正在唤醒", "应用此前处于休眠，现在正在启动，完成后会自动打开。", "唤醒中"),
     ("en", "stopped"): Text(
         "Stopped", "The app is not running. Its owner can start it in the console.", "stopped"
     ),

@@ -11,7 +11,8 @@ from typing import Any
 from hostd import bundles, store, words
 from hostd.errors import HostdError
 from hostd.layout import AppLayout, ReleaseLayout
-from hostd.models import App, Asked, Failure, Outcome, ReleaseState, Source, Strategy
+from hostd.models import App, Asked, Failure, Source, Strategy
+from hostd.outcome import Outcome, ReleaseState
 from hostd.runlog import now, say
 
 log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 from hostd import bundles
@@ -19,8 +20,11 @@ from hostd.lifecycle.draining import drains
 from hostd.lifecycle.registry import Registry
 from hostd.models import App, Asked, Deploying, Options, Source, Status, Step, Wish
 from hostd.runlog import now, say
+from hostd.scale import Scale
 from hostd.settings import Settings
 from hostd.store import Store, translated
+
+_AS_IT_IS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,9 @@ class Releases:
     wake: Callable[[str], None]
     _updating: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
-    def create(self, name: str, wanted: Wanted, app_id: str | None = None) -> App:
+    def create(
+        self, name: str, wanted: Wanted, app_id: str | None = None, scale: Mapping[str, Any] = _AS_IT_IS
+    ) -> App:
         """A new app, on disk and asked to run. Raises Invalid, Conflict, NoFreePort, DiskFull."""
         name = bundles.check_name(name)
         app_id = bundles.check_id(app_id) if app_id else bundles.make_id(name)
@@ -60,19 +66,23 @@ class Releases:
                 raise Conflict(
                     f"A folder that is no app, or can't be read, has the id '{app_id}'. Choose another."
                 )
-            app = self._made(app_id, name, wanted)
+            app = self._made(app_id, name, wanted, Scale(**scale))
             self.registry.add(app)
         self.wake(app_id)
         return app
 
-    def update(self, app_id: str, name: str | None, wanted: Wanted) -> tuple[App, int | None]:
-        """Rename; and ask for a new release if anything of it is another. Its number, or None.
+    def update(
+        self, app_id: str, name: str | None, wanted: Wanted, scale: Mapping[str, Any] = _AS_IT_IS
+    ) -> tuple[App, int | None]:
+        """Rename, rescale; and ask for a new release if anything of it is another. Its number, or None.
 
         Raises Invalid, UnknownApp, DiskFull.
         """
         changes = {} if name is None else {"name": bundles.check_name(name)}
         with self._updating[app_id]:
             current = self.registry.get(app_id)
+            if scale:
+                self.registry.amend(None, app_id, lambda app: {"scale": replace(app.scale, **scale)})
             if wanted.empty:
                 return self._ask(app_id, lambda _: changes), None
             return self._release(current, wanted, changes, even_if_same=False)
@@ -150,7 +160,7 @@ class Releases:
         except FileNotFoundError:
             raise UnknownApp(folder.root.name) from None  # it was deleted meanwhile
 
-    def _made(self, app_id: str, name: str, wanted: Wanted) -> App:
+    def _made(self, app_id: str, name: str, wanted: Wanted, scale: Scale) -> App:
         """A new app on disk, with a port leased."""
         program = program_name(app_id, 1)
         app = App(
@@ -164,6 +174,7 @@ class Releases:
             created_at=now(),
             updated_at=now(),
             force=wanted.force,
+            scale=scale,
             deploying=Deploying(1, Step.WAITING, now()),
         )
         try:

@@ -11,7 +11,8 @@ import pytest
 from console.parts import COLOURS, STEPS
 from console.releases_tab import COLOURS as RELEASE_COLOURS
 from console.texts import LANGUAGES, TEXTS, Say, language_of
-from hostd.models import ReleaseState, Status, Step, Strategy
+from hostd.models import Status, Step, Strategy
+from hostd.outcome import ReleaseState
 
 SOURCES = Path(__file__).resolve().parents[2] / "console"
 
