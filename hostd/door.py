@@ -16,7 +16,7 @@ from uv import find_uv_bin
 from hostd import builds, programs, store
 from hostd.errors import SettingsError
 from hostd.health import is_free
-from hostd.layout import Layout
+from hostd.layout import Layout, is_of_an_app
 from hostd.lifecycle.environment import ROOT, console_spec
 from hostd.programs import Program
 from hostd.settings import Settings
@@ -34,6 +34,7 @@ def enter(settings: Settings) -> NoReturn:
     lock = take_lock(layout)
     check_ports(settings)
     end_orphans(layout)
+    drop_sections(layout)
     for problem in set_bad_sections_aside(layout):
         sys.stderr.write(f"hostd: {problem}\n")
     write_platform(settings, layout)
@@ -106,6 +107,16 @@ def _runs_from(process: Path, marks: tuple[bytes, ...]) -> bool:
         return False
     tools = [os.fsencode(tool) for tool in (sys.executable, builds.interpreter(), find_uv_bin())]
     return program.startswith(marks) or (program in tools and any(a.startswith(marks) for a in arguments))
+
+
+def drop_sections(layout: Layout) -> None:
+    """Take away the sections and specs of apps and installs: hostd makes those anew that are to run.
+
+    supervisord would read all of them before anything starts, those that stay stopped as well.
+    """
+    for path in layout.sections.iterdir():
+        if path.suffix in (".conf", ".json") and is_of_an_app(path.stem):
+            path.unlink()
 
 
 def set_bad_sections_aside(layout: Layout) -> list[str]:

@@ -164,3 +164,8 @@ def parse_program(program: str) -> tuple[str, int] | None:
     if not separator or not number.isdecimal() or app_id.startswith(BUILD_PREFIX):
         return None
     return app_id, int(number)
+
+
+def is_of_an_app(program: str) -> bool:
+    """Whether a program runs a release of an app, or its install."""
+    return program.startswith(BUILD_PREFIX) or parse_program(program) is not None

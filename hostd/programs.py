@@ -82,6 +82,7 @@ def render_main(templates: Templates, layout: Layout, platform: list[Program]) -
         logfile=_plain(layout.supervisor / "supervisord.log"),
         pidfile=_plain(layout.supervisor / "supervisord.pid"),
         events_socket=_plain(layout.events_socket),
+        section_folder=_plain(layout.sections),
         sections=_plain(layout.sections.relative_to(layout.supervisor)),  # supervisor cuts this at blanks
         platform_sections=[render(templates, program) for program in platform],
     )

@@ -129,7 +129,7 @@ class Settings:
     install_timeout: int = _setting("INSTALL_TIMEOUT", _integer(1, 86_400), 900)
     start_timeout: int = _setting("START_TIMEOUT", _integer(1, 3_600), 60)
     parallel_installs: int = _setting("PARALLEL_INSTALLS", _integer(1, 64), 2)
-    parallel_starts: int = _setting("PARALLEL_STARTS", _integer(1, 64), 4)
+    parallel_starts: int = _setting("PARALLEL_STARTS", _integer(1, 64), 2)
     retain_releases: int = _setting("RETAIN_RELEASES", _integer(1, 10_000), 10)
     drain_minutes: int = _setting("DRAIN_MINUTES", _integer(0, 100_000), 30)
     first_session_timeout: int = _setting("FIRST_SESSION_TIMEOUT", _integer(1, 3_600), 60)

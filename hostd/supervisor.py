@@ -59,22 +59,32 @@ class Supervisor:
         # No kept-alive connections: a restarted supervisord must not leave us a dead one.
         transport = httpx.HTTPTransport(uds=str(uds), limits=httpx.Limits(max_keepalive_connections=0))
         self._client = httpx.Client(transport=transport, timeout=timeout, base_url="http://supervisord")
-        self._changing = threading.Lock()
+        self._asking = threading.Lock()
+        self._journal, self._seen = "", 0
+        self._states: dict[str, ProcessState] = {}
 
     def close(self) -> None:
         """Give the client's descriptors back."""
         self._client.close()
 
     def states(self) -> Mapping[str, ProcessState]:
-        """Every program by name. Raises SupervisorUnavailable, also while supervisord shuts down."""
-        return {
-            row["name"]: ProcessState(row["state"], row["pid"], row["start"] > 0, row["exit"])
-            for row in self._call("hostd.getStates")
-        }
+        """Every program by name; only what changed since the last call travels.
+
+        Raises SupervisorUnavailable, also while supervisord shuts down.
+        """
+        with self._asking:  # answers are taken in the order they were given
+            told = self._call("hostd.getChanges", self._journal, self._seen)
+            found = {} if told["whole"] else {**self._states}
+            for name in told["gone"]:
+                found.pop(name, None)
+            found.update((name, _state(row)) for name, row in told["programs"].items())
+            self._journal, self._seen, self._states = told["journal"], told["now"], found
+            return found
 
     def state(self, name: str) -> ProcessState | None:
         """One program, or None when supervisord does not know it."""
-        return self.states().get(name)
+        row = self._call("hostd.getState", name)
+        return _state(row) if row else None
 
     def identify(self) -> dict[str, Any]:
         """``{"state", "pid", "version"}`` of supervisord itself."""
@@ -85,21 +95,13 @@ class Supervisor:
         }
 
     def put(self, name: str, section: Path, text: str) -> bool:
-        """Make ``name`` known with the (already checked) section ``text``; what is known stays untouched.
+        """Make ``name`` known with the (already checked) section ``text``; others stay untouched and unread.
 
         Returns whether it is new to supervisord: then nothing of it can be running.
         """
-        with self._changing:
-            same = section.is_file() and section.read_text(encoding="utf-8") == text
-            if same and self.state(name) is not None:
-                return False
+        if not section.is_file() or section.read_text(encoding="utf-8") != text:
             _write(section, text)
-            with self._tolerating(Faults.BAD_NAME):
-                self._call("supervisor.removeProcessGroup", name)
-            self._call("supervisor.reloadConfig")
-            with self._tolerating(Faults.ALREADY_ADDED):
-                self._call("supervisor.addProcessGroup", name)
-            return True
+        return bool(self._call("hostd.addProgram", name))
 
     def start(self, name: str) -> None:
         """Start ``name`` unless it runs. A STOPPING one is waited out: startProcess would do nothing then."""
@@ -120,12 +122,9 @@ class Supervisor:
     def remove(self, name: str, section: Path) -> None:
         """Stop ``name`` and forget it: section, and the spec beside it, included."""
         self.stop(name)
-        with self._changing:
-            with self._tolerating(Faults.BAD_NAME):
-                self._call("supervisor.removeProcessGroup", name)
-            section.unlink(missing_ok=True)
-            section.with_suffix(".json").unlink(missing_ok=True)
-            self._call("supervisor.reloadConfig")
+        section.unlink(missing_ok=True)  # first: a reread in between must not bring it back
+        self._call("hostd.removeProgram", name)
+        section.with_suffix(".json").unlink(missing_ok=True)
 
     def _wait_while(self, name: str, state: int, timeout: float) -> None:
         deadline = time.monotonic() + timeout
@@ -154,6 +153,10 @@ class Supervisor:
             raise SupervisorFault(fault.faultCode, fault.faultString) from None
         except (httpx.HTTPError, OSError) as error:
             raise SupervisorUnavailable(f"supervisord does not answer: {error}") from None
+
+
+def _state(row: Mapping[str, int]) -> ProcessState:
+    return ProcessState(row["state"], row["pid"], row["start"] > 0, row["exit"])
 
 
 class Changes:
