@@ -127,7 +127,7 @@ class HostdInterface:
         return groups[0]
 
     def _configure(self, name: str, config: Any) -> None:
-        """Keep supervisord's configuration in step, or ``supervisorctl update`` would act on the difference."""
+        """Keep supervisord's configuration in step, or ``supervisorctl update`` would undo it."""
         configured = self._supervisord.options.process_group_configs
         others = [other for other in configured if other.name != name]
         configured[:] = others if config is None else [*others, config]
