@@ -23,22 +23,25 @@ logger = logging.getLogger(__name__)
 class Exchange(Turn):
     """Lives from the request's head to the response's last byte. ``request`` is the head for the app."""
 
+    head: Head
+    _early = b""
+    _paused = False
+    _upstream: Upstream | None = None
+    _retried = False
+    _started = False
+
     def __init__(
         self, client: Visitor, head: Head, place: Place, target: Target, request: bytes, *, keep_alive: bool
     ) -> None:
-        super().__init__(client, head, keep_alive=keep_alive)
-        self.head: Head = head
+        self.client = client
+        self.head = head
+        self.keep_alive = keep_alive
         self.place = place
         self.target = target
         self.websocket = head.websocket
         self.port = target.port
         self._request = request
         self._pending: list[bytes] = []
-        self._early = b""
-        self._paused = False
-        self._upstream: Upstream | None = None
-        self._retried = False
-        self._started = False
 
     @property
     def blocked(self) -> bool:
@@ -80,16 +83,16 @@ class Exchange(Turn):
 
     def _attach(self, upstream: Upstream) -> None:
         self._upstream = upstream
-        request = b"".join((self._request, *self._pending)) if self._pending else self._request
-        self._pending.clear()
-        unchunk = self.head.version == "1.0"
-        reader = ResponseReader(for_head=self.head.method == b"HEAD", unchunk=unchunk)
+        request, head, client = self._request, self.head, self.client
+        if self._pending:
+            request = b"".join((request, *self._pending))
+            self._pending.clear()
+        reader = ResponseReader(for_head=head.method == b"HEAD", unchunk=head.version == "1.0")
         upstream.begin(self, request, reader)
-        self.client.gateway.pool.listen(upstream)
-        if self.client.flow.write_paused:
+        if client.flow.write_paused:
             self.pause_response()
-        if self.head.has_body:
-            self.client.unthrottle()
+        if head.has_body:
+            client.unthrottle()
 
     # The request's body
 
@@ -126,14 +129,13 @@ class Exchange(Turn):
 
     def on_head(self, status: int, raw: bytes, reader: ResponseReader) -> bytes:
         """The response begins: its head as the visitor gets it."""
-        assert self._upstream is not None  # noqa: S101  # mypy: only an upstream calls this
-        self.client.gateway.pool.heard(self._upstream)
         self._started = True
         unchunk = self.head.version == "1.0"
         if reader.until_eof or self.more_body or self.websocket or unchunk:
             # An early answer leaves a body nobody wants; a refused upgrade bytes nobody can read.
             self.keep_alive = False
-        self.client.log_access(self.head, status)
+        if self.client.access_log:
+            self.client.log_access(self.head, status)
         close = not self.keep_alive
         return visitor_head(raw, reader.known, close=close, unchunk=unchunk, port=self.port)
 
@@ -161,7 +163,6 @@ class Exchange(Turn):
             upstream.abandon()
             self._fail(502, Trouble.BROKEN)
             return
-        self.client.gateway.pool.heard(upstream)
         self.client.log_access(self.head, 101)
         self.response_complete = True
         self._upstream = None

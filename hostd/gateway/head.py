@@ -37,15 +37,24 @@ class Head:
     """One request's head as llhttp read it. ``get`` looks at the fields the gateway must understand.
 
     ``upgrade`` is llhttp's: the client asks for another protocol; ``websocket``: for that one.
+    ``keep_alive``: the client wants to ask more on this connection. ``lines`` is what ``upstream_head``
+    has made of the fields once.
     """
 
     __slots__ = (
-        *("_known", "chunked", "fields", "has_body", "method"),
+        *("_known", "chunked", "fields", "has_body", "keep_alive", "lines", "method"),
         *("target", "upgrade", "version", "websocket"),
     )
 
     def __init__(
-        self, method: bytes, target: bytes, version: str, fields: list[Field], *, upgrade: bool
+        self,
+        method: bytes,
+        target: bytes,
+        version: str,
+        fields: list[Field],
+        *,
+        upgrade: bool,
+        keep_alive: bool = False,
     ) -> None:
         """Raises Refused when the head is not plain, unambiguous HTTP/1.0 or 1.1."""
         self.method = method
@@ -53,6 +62,8 @@ class Head:
         self.version = version
         self.fields = fields
         self.upgrade = upgrade
+        self.keep_alive = keep_alive and version == "1.1"
+        self.lines = b""
         self._known = {low: value for low, _, value in fields}
         if len(self._known) != len(fields):
             self._join_repeated()
@@ -64,6 +75,25 @@ class Head:
     def get(self, name: bytes) -> bytes:
         """The value of the field ``name`` (lower case), b'' when there is none."""
         return self._known.get(name, b"")
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether another request with these fields, and another target, is a plain read as well."""
+        reads = self.method in (b"GET", b"HEAD") and b"content-length" not in self._known
+        return reads and self.keep_alive and not (self.chunked or self.upgrade)
+
+    def again(self, method: bytes, target: bytes) -> Head:
+        """The head of another request with the same fields; only for one that is ``repeatable``."""
+        head = object.__new__(Head)
+        head.method = method
+        head.target = target
+        head.version = self.version
+        head.fields = self.fields
+        head._known = self._known
+        head.lines = self.lines
+        head.keep_alive = True
+        head.chunked = head.has_body = head.upgrade = head.websocket = False
+        return head
 
     def _wants_websocket(self) -> bool:
         """RFC 6455 section 4.1."""
@@ -149,7 +179,16 @@ def upstream_head(
     Hop-by-hop fields go (RFC 9110 section 7.6.1). ``local_host`` is the Host for HTTP/1.0 clients
     that name none. ``whole``: whatever the visitor has already, all of it, and not compressed.
     """
-    dropped = _dropped(head) | _SHORTENING if whole else _dropped(head)
+    if whole:
+        identity = b"Accept-Encoding: identity\r\n"
+        lines = _lines(head, forwarding, local_host, _dropped(head) | _SHORTENING) + identity
+    else:
+        lines = head.lines = head.lines or _lines(head, forwarding, local_host, _dropped(head))
+    question, query = head.target.partition(b"?")[1:]
+    return b"%b %b%b%b HTTP/1.1\r\n%b\r\n" % (head.method, path, question, query, lines)
+
+
+def _lines(head: Head, forwarding: Forwarding, local_host: bytes, dropped: frozenset[bytes]) -> bytes:
     stripped = forwarding.stripped
     lines = [
         b"%b: %b\r\n" % (name, value)
@@ -160,13 +199,9 @@ def upstream_head(
         lines.append(b"Host: %b\r\n" % local_host)
     if head.chunked:
         lines.append(b"Transfer-Encoding: chunked\r\n")
-    if whole:
-        lines.append(b"Accept-Encoding: identity\r\n")
     if head.websocket:
         lines.append(b"Connection: Upgrade\r\nUpgrade: %b\r\n" % head.get(b"upgrade").strip())
-    question, query = head.target.partition(b"?")[1:]
-    first = b"%b %b%b%b HTTP/1.1\r\n" % (head.method, path, question, query)
-    return b"%b%b%b\r\n" % (first, b"".join(lines), forwarding.lines(head))
+    return b"".join(lines) + forwarding.lines(head)
 
 
 def _dropped(head: Head) -> frozenset[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum, auto
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -17,6 +18,8 @@ _UNUSUAL = re.compile(rb"[%\\#]|//|/\.{1,2}(?:/|$)")
 _SEPARATORS = re.compile(rb"[/\\]")
 _HIDDEN = re.compile(rb"/*_stcore/+(?:metrics|script-health-check)/*", re.IGNORECASE)
 _PROBE = re.compile(rb".+/_stcore/(?:health|host-config)/?")
+_MAX_KEPT = 256
+"""Bytes of a path whose place is kept: long ones are rare, and would fill the memory."""
 _MARK = re.compile(rb"~r([1-9][0-9]{0,8})/")
 
 
@@ -35,6 +38,7 @@ class Place(NamedTuple):
     ``local`` is the path without the public prefix; ``rest`` what follows the app's (or console's)
     base and its slash, None when that slash is missing: then the visitor is redirected. ``release`` is
     the one named by a mark behind the app's id (``/apps/x/~r3/media/…``); the mark is in neither.
+    ``hidden``: this is an endpoint of Streamlit that is not for visitors: metrics, script runs.
     """
 
     kind: Kind
@@ -42,14 +46,7 @@ class Place(NamedTuple):
     app_id: str = ""
     rest: bytes | None = None
     release: int | None = None
-
-    @property
-    def hidden(self) -> bool:
-        """Whether this is an endpoint of Streamlit that is not for visitors: metrics, script runs."""
-        rest = self.rest
-        if not rest or (b"%" not in rest and b"_stcore" not in rest.lower()):
-            return False
-        return _HIDDEN.fullmatch(unquote_to_bytes(rest)) is not None
+    hidden: bool = False
 
     @property
     def wrong_base(self) -> bool:
@@ -63,10 +60,23 @@ def locate(path: bytes, prefix: bytes) -> Place:
     Raises Refused (400) for dot segments, NUL, backslash, an empty segment before the app's id, and
     for a percent-encoding that would change the route.
     """
+    return _known_place(path, prefix) if len(path) <= _MAX_KEPT else _decide(path, prefix)
+
+
+def _decide(path: bytes, prefix: bytes) -> Place:
     place = _split(path, prefix)
     if _UNUSUAL.search(path):
         _refuse_ambiguous(path, place, prefix)
-    return place
+    return place._replace(hidden=True) if place.rest and _is_hidden(place.rest) else place
+
+
+_known_place = lru_cache(maxsize=1024)(_decide)
+
+
+def _is_hidden(rest: bytes) -> bool:
+    if b"%" not in rest and b"_stcore" not in rest.lower():
+        return False
+    return _HIDDEN.fullmatch(unquote_to_bytes(rest)) is not None
 
 
 def _split(path: bytes, prefix: bytes) -> Place:

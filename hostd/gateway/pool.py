@@ -28,11 +28,11 @@ class Pool:
         self._idle: defaultdict[int, list[Upstream]] = defaultdict(list)
         self._open: Counter[int] = Counter()
         self._tunnels: Counter[int] = Counter()
-        self._silent: set[Upstream] = set()
+        self._upstreams: set[Upstream] = set()
         self._connecting: set[asyncio.Task[None]] = set()
-        self._now = 0.0  # as of the last sweep: times here are right to a second, and cost nothing
+        self.now = 0.0  # as of the last sweep: times here are right to a second, and cost nothing
         self._sweeper: asyncio.TimerHandle | None = None
-        self._unacked: set[asyncio.Transport] = set()
+        self.unacked: set[asyncio.Transport] = set()
         self._acking = False
 
     @property
@@ -80,6 +80,7 @@ class Pool:
             self.closed(port)
             exchange.unreachable(error)
         else:
+            self._upstreams.add(upstream)
             exchange.connected(upstream)
 
     def _connect_done(self, exchange: Exchange, task: asyncio.Task[None]) -> None:
@@ -88,23 +89,14 @@ class Pool:
             logger.error("a new connection could not be used", exc_info=error)
             exchange.client.transport.abort()
 
-    def listen(self, upstream: Upstream) -> None:
-        """``upstream`` was sent a request: its answer's head must come in time."""
-        upstream.since = self._now
-        self._silent.add(upstream)
-
-    def heard(self, upstream: Upstream) -> None:
-        """The head has come (or nobody waits for it any more)."""
-        self._silent.discard(upstream)
-
     def give(self, upstream: Upstream) -> None:
         """Put a connection to rest."""
-        upstream.since = self._now
+        upstream.since = self.now
         self._idle[upstream.port].append(upstream)
 
     def forget(self, upstream: Upstream) -> None:
         """``upstream`` is closed."""
-        self._silent.discard(upstream)
+        self._upstreams.discard(upstream)
         self.closed(upstream.port)
         idle = self._idle.get(upstream.port)
         if idle and upstream in idle:
@@ -117,9 +109,10 @@ class Pool:
             del self._open[port]
             self._idle.pop(port, None)
 
-    def tunnel_opened(self, port: int) -> None:
+    def tunnel_opened(self, upstream: Upstream) -> None:
         """One of the connections became a tunnel."""
-        self._tunnels[port] += 1
+        self._upstreams.discard(upstream)
+        self._tunnels[upstream.port] += 1
 
     def tunnel_closed(self, port: int) -> None:
         """A tunnel, and with it a connection, less."""
@@ -128,39 +121,34 @@ class Pool:
             del self._tunnels[port]
         self.closed(port)
 
-    def ack_soon(self, transport: asyncio.Transport) -> None:
-        """Acknowledge in a moment what came on an app's WebSocket: see ``ask_quick_ack``."""
+    def ack_soon(self) -> None:
+        """Acknowledge in a moment what comes on apps' WebSockets: see ``ask_quick_ack``."""
         if not self._acking:
             self._acking = True
             asyncio.get_running_loop().call_later(_ACK_DELAY, self._ack)
-        self._unacked.add(transport)
-
-    def acked(self, transport: asyncio.Transport) -> None:
-        """Something was sent to the app, and took the ACK along."""
-        self._unacked.discard(transport)
 
     def _ack(self) -> None:
         self._acking = False
-        unacked, self._unacked = self._unacked, set()
-        for transport in unacked:
+        for transport in self.unacked:
             if not transport.is_closing():
                 ask_quick_ack(transport)
+        self.unacked.clear()
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._sweeper is None:
-            self._now = loop.time()
+            self.now = loop.time()
             interval = min(1.0, self._options.head_timeout / 4, self._options.idle_timeout / 4)
             self._sweeper = loop.call_later(interval, self._sweep, loop)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         """One timer for all connections: a timer per request would cost more than the look-up of its app."""
         self._sweeper = None
-        now = self._now = loop.time()
+        now = self.now = loop.time()
         for idle in self._idle.values():
             for upstream in idle:
                 if now - upstream.since > self._options.idle_timeout:
                     upstream.transport.close()  # take() passes over it until it is forgotten
-        for upstream in list(self._silent):
+        for upstream in [at_work for at_work in self._upstreams if at_work.silent]:
             self._check_silent(upstream, now)
         if self._open:
             self._watch(loop)
@@ -168,8 +156,8 @@ class Pool:
     def _check_silent(self, upstream: Upstream, now: float) -> None:
         exchange = upstream.exchange
         if exchange is None:
-            self._silent.discard(upstream)
-        elif exchange.more_body and not upstream.write_paused:
+            return
+        if exchange.more_body and not upstream.write_paused:
             upstream.since = now  # the visitor is still sending
         elif now - upstream.since > self._options.head_timeout:
             upstream.abandon()

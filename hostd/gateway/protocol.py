@@ -2,15 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from typing import Any
-
-import httptools
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-from uvicorn.server import ServerState
-
 from hostd.gateway.affinity import choose
 from hostd.gateway.asset import Asset
 from hostd.gateway.exchange import Exchange
@@ -18,91 +9,14 @@ from hostd.gateway.head import MAX_HEAD, Field, Head, upstream_head
 from hostd.gateway.page import Page, is_page
 from hostd.gateway.pages import Answer, problem, redirect
 from hostd.gateway.paths import Kind, Place, locate
+from hostd.gateway.reading import Reading
 from hostd.gateway.refusal import Refused
 from hostd.gateway.shared import Gateway
 from hostd.gateway.turns import Reply, Turn
-from hostd.gateway.visitor import Visitor
-
-logger = logging.getLogger(__name__)
 
 
-class GatewayProtocol(Visitor):
-    """Reads requests, and decides whose each is. ``protocol_class`` makes the class for a server."""
-
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self.url = b""
-        self._fields: list[Field] = []
-        self._unread = 0
-        self._holding = False
-        self._plain_websocket = False
-
-    # Bytes in
-
-    def data_received(self, data: bytes) -> None:
-        """Bytes of the visitor's. An error of ours is logged, and ends this connection only."""
-        if self._deaf:
-            return
-        try:
-            if self._holding:
-                self._hold(data)
-            else:
-                self._parse(data)
-        except Exception:
-            logger.exception("a request could not be handled")
-            self.cut(reset=True)
-
-    def _parse(self, data: bytes) -> None:
-        if not self._in_head:
-            self._unset_keepalive_if_required()
-        self._unread += len(data)
-        self._feed(data)
-        if self._unread > MAX_HEAD and not self._deaf:
-            self._refuse(Refused(431, "A head, or what stands between chunks, is over 64 kB."))
-        if self._in_head and self._deadline is None:
-            self._limit_head()
-
-    def _feed(self, data: bytes) -> None:
-        while data and not self._deaf and not self._holding:
-            try:
-                self.parser.feed_data(data)
-                return
-            except httptools.HttpParserUpgrade as upgrade:
-                data = self._upgrade(data[upgrade.args[0] :])
-            except httptools.HttpParserError as error:
-                self._not_parsed(error)
-
-    def _not_parsed(self, error: httptools.HttpParserError) -> None:
-        cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
-        if isinstance(cause, Refused):
-            self._refuse(cause)
-        elif cause is not None:
-            raise cause
-        else:
-            self._refuse(Refused(400, f"Not a valid HTTP request: {error}"))
-
-    def _upgrade(self, behind: bytes) -> bytes:
-        """llhttp stopped behind a head that asks for another protocol. The bytes still to be parsed."""
-        cycle = self.cycle
-        if isinstance(cycle, Exchange) and cycle.websocket:
-            self._holding = True
-            self._hold(behind)
-        elif self._plain_websocket:
-            self.let_go()
-            self.handle_websocket_upgrade()
-        else:
-            return behind  # the wish for another protocol is passed over (RFC 9110 section 7.8)
-        return b""
-
-    def _hold(self, data: bytes) -> None:
-        if data and isinstance(self.cycle, Exchange):
-            self.cycle.hold(data)
+class GatewayProtocol(Reading):
+    """Decides whose each request is. ``protocol_class`` makes the class for a server."""
 
     # llhttp's callbacks
 
@@ -133,7 +47,10 @@ class GatewayProtocol(Visitor):
         self._unset_keepalive_if_required()
         parser = self.parser
         version, upgrade = parser.get_http_version(), parser.should_upgrade()
-        head = Head(parser.get_method(), self.url, version, fields, upgrade=upgrade)
+        keep_alive = parser.should_keep_alive()
+        head = Head(parser.get_method(), self.url, version, fields, upgrade=upgrade, keep_alive=keep_alive)
+        self._heads += 1
+        self._last_head = head
         place = locate(head.target.partition(b"?")[0], self.gateway.prefix)
         if place.kind is Kind.PLAIN:
             self._plain(head, place)
@@ -166,6 +83,23 @@ class GatewayProtocol(Visitor):
 
     # Whose request it is
 
+    def _repeat(self, data: bytes) -> bool:
+        """Whether ``data`` is a request for an app or the console whose fields were read before."""
+        head = self._repeats.find(data)
+        if head is None:
+            return False
+        try:
+            place = locate(head.target.partition(b"?")[0], self.gateway.prefix)
+        except Refused:
+            return False
+        if place.kind is Kind.PLAIN:
+            return False
+        self._deadline = None
+        turn = self._turn(head, place)
+        turn.more_body = False
+        self._enqueue(turn)
+        return True
+
     def _plain(self, head: Head, place: Place) -> None:
         """Our own routes: uvicorn's business from here on."""
         question, query = head.target.partition(b"?")[1:]
@@ -195,47 +129,18 @@ class GatewayProtocol(Visitor):
         target = choose(self.gateway.sessions, head, place, route, page=page)
         if target is None:
             return self._reply(head, pages.for_route(head, 503, route, None))
-        path, host = prefix + place.local, self._local_host()
-        request = upstream_head(head, path, self.forwarding, host, whole=page)
+        host = b"" if head.get(b"host") else self._local_host()
+        request = upstream_head(head, prefix + place.local, self.forwarding, host, whole=page)
         kind = Page if page else Asset if target.others else Exchange
-        return kind(self, head, place, target, request, keep_alive=self._keeps_alive(head))
+        return kind(self, head, place, target, request, keep_alive=head.keep_alive)
 
     def _local_host(self) -> bytes:
         host, port = self.server or ("localhost", None)
         return f"{host}:{port}".encode() if port else b"localhost"
 
-    def _keeps_alive(self, head: Head) -> bool:
-        return head.version == "1.1" and self.parser.should_keep_alive()
-
     def _reply(self, head: Head, answer: Answer) -> Reply:
-        keep = self._keeps_alive(head) and not head.has_body and not head.websocket
+        keep = head.keep_alive and not head.has_body and not head.websocket
         return Reply(self, head, self._encode(head, answer, close=not keep), keep_alive=keep)
-
-    # Requests that can't be read
-
-    def _refuse(self, refused: Refused) -> None:
-        """What follows on this connection can't be understood."""
-        if self._deaf:
-            return
-        self._deaf = True
-        logger.info("refused: %s", refused)
-        data = self._encode(None, problem(refused.status, str(refused)), close=True)
-        cycle = self.cycle
-        if cycle is not None and cycle.more_body and not cycle.response_complete:
-            if cycle is self._running:
-                self._break_off(cycle, data)
-                return
-            self.pipeline.popleft()  # it waits for its turn, and its body will never be whole
-        self._enqueue(Reply(self, None, data, keep_alive=False))
-
-    def _break_off(self, cycle: RequestResponseCycle, data: bytes) -> None:
-        """The body of the request under way is malformed."""
-        if isinstance(cycle, Exchange):
-            cycle.refuse(data)
-        elif cycle.response_started:
-            self.cut(reset=True)
-        else:
-            self.send_400_response("Invalid HTTP request received.")
 
 
 def protocol_class(gateway: Gateway) -> type[GatewayProtocol]:

@@ -7,10 +7,12 @@ LF. What it has let pass is plain lines, so the few fields that matter are found
 from __future__ import annotations
 
 import re
+from typing import cast
 
 import httptools
 
 from hostd.gateway.head import MAX_HEAD
+from hostd.gateway.watch import Unchunking, Watch
 
 _HEAD_END = b"\r\n\r\n"
 _HOP_BY_HOP = ("connection", "keep-alive", "proxy-connection", "upgrade")
@@ -28,6 +30,13 @@ def header_lines(*names: str) -> re.Pattern[bytes]:
     return re.compile(rb"\r\n(" + alternatives + rb"):[ \t]*([^\r\n]*)", re.IGNORECASE)
 
 
+_PLAIN = re.compile(
+    rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?\r\n"
+    rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)*\r\n"
+)
+"""A head that every parser reads the same (RFC 9112 sections 4 and 5)."""
+_BODILESS = (204, 304)
+_LENGTH = re.compile(rb"[0-9]{1,15}")
 _KNOWN = header_lines("content-length", "location", *_FRAMING, *_HOP_BY_HOP)
 _DROPPED = header_lines(*_HOP_BY_HOP)
 _DROPPED_UNCHUNKED = header_lines(*_HOP_BY_HOP, *_FRAMING)
@@ -41,36 +50,7 @@ class BrokenResponse(Exception):  # names what it is
     """The app's bytes are not a response that may be passed on."""
 
 
-class Watch:
-    """What llhttp tells about one response. There is no on_body: bodies are never copied out."""
-
-    __slots__ = ("done", "head_done")
-
-    def __init__(self) -> None:
-        self.head_done = False
-        self.done = False
-
-    def on_headers_complete(self) -> None:
-        """llhttp read the empty line behind the head."""
-        self.head_done = True
-
-    def on_message_complete(self) -> None:
-        """llhttp saw the response's end."""
-        self.done = True
-
-
-class Unchunking(Watch):
-    """For HTTP/1.0 visitors, who know no chunks (RFC 9112 section 7.1): takes the body out of them."""
-
-    __slots__ = ("parts",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.parts: list[bytes] = []
-
-    def on_body(self, body: bytes) -> None:
-        """llhttp read a piece of a chunk."""
-        self.parts.append(body)
+_NOTHING = Watch()
 
 
 class ResponseReader:
@@ -97,7 +77,8 @@ class ResponseReader:
         self.surplus = False
         self._chunked = False
         self._left = 0
-        self._renew()
+        self._watch: Watch = _NOTHING
+        self._parser = cast(httptools.HttpResponseParser, None)
 
     def _renew(self) -> None:
         self._watch = Unchunking() if self._unchunk else Watch()
@@ -106,7 +87,7 @@ class ResponseReader:
     @property
     def untouched(self) -> bool:
         """Whether not one byte has come."""
-        return not self._buffer and not self._watch.head_done
+        return not self._buffer and self._watch is _NOTHING
 
     @property
     def reusable(self) -> bool:
@@ -119,8 +100,6 @@ class ResponseReader:
         A 1xx head is followed by another head: call again with the bytes behind.
         Raises BrokenResponse.
         """
-        if self._watch.head_done:  # a 1xx came before
-            self._renew()
         data = self._buffer + data if self._buffer else data
         end = data.find(_HEAD_END) + len(_HEAD_END)
         if end < len(_HEAD_END) or end > MAX_HEAD:
@@ -128,8 +107,25 @@ class ResponseReader:
             return None
         self._buffer = b""
         raw = data[:end]
-        status = self._parse_head(raw)
+        status = self._plain_head(raw) or self._parse_head(raw)
         return status, raw, data[end:]
+
+    def _plain_head(self, raw: bytes) -> int:
+        """The status of a head beyond doubt, whose body has a length; 0 when llhttp must judge it.
+
+        Making a parser costs as much as everything else that is done for a small response.
+        """
+        plain = _PLAIN.fullmatch(raw)
+        known = self.known = known_fields(raw)
+        if plain is None or len(known) != 1 or not _LENGTH.fullmatch(known.get(b"content-length", b"")):
+            return 0
+        status = int(plain[1])
+        if status in _BODILESS:
+            return 0
+        self._left = int(known[b"content-length"])
+        self.complete = self._for_head or not self._left
+        self.keep_alive = True
+        return status
 
     def _keep(self, data: bytes) -> None:
         if len(data) > MAX_HEAD:
@@ -137,6 +133,7 @@ class ResponseReader:
         self._buffer = data
 
     def _parse_head(self, raw: bytes) -> int:
+        self._renew()
         try:
             self._parser.feed_data(raw)
         except httptools.HttpParserUpgrade:
@@ -154,7 +151,7 @@ class ResponseReader:
 
     def _learn_framing(self, raw: bytes) -> None:
         """RFC 9112 section 6.3. llhttp has refused double lengths, and a length beside an encoding."""
-        known = self.known = known_fields(raw)
+        known = self.known
         modern = raw.startswith(b"HTTP/1.1")
         self.keep_alive = modern and b"close" not in known.get(b"connection", b"").lower()
         encoding = known.get(b"transfer-encoding")

@@ -75,7 +75,7 @@ class _End(asyncio.Protocol):
 class VisitorEnd(_End):
     """The visitor's socket; in uvicorn's eyes a connection like any other."""
 
-    __slots__ = ("_pool", "_state")
+    __slots__ = ("_state", "_unacked", "_write")
 
     def __init__(
         self,
@@ -86,14 +86,15 @@ class VisitorEnd(_End):
         state: ServerState,
     ) -> None:
         super().__init__(transport, peer, half_close_timeout)
-        self._pool = pool
+        self._write = peer.write
+        self._unacked = pool.unacked
         self._state = state
         state.connections.add(self)  # type: ignore[arg-type]  # uvicorn needs only shutdown() of it
 
     def data_received(self, data: bytes) -> None:
         """Pass it on; the app gets the ACK for what it sent with it."""
-        self.peer.write(data)
-        self._pool.acked(self.peer)
+        self._write(data)
+        self._unacked.discard(self.peer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The visitor is gone."""
@@ -109,7 +110,7 @@ class VisitorEnd(_End):
 class AppEnd(_End):
     """The app's socket."""
 
-    __slots__ = ("_pool", "_port")
+    __slots__ = ("_pool", "_port", "_unacked", "_write")
 
     def __init__(
         self,
@@ -122,11 +123,15 @@ class AppEnd(_End):
         super().__init__(transport, peer, half_close_timeout)
         self._pool = pool
         self._port = port
+        self._write = peer.write
+        self._unacked = pool.unacked
 
     def data_received(self, data: bytes) -> None:
         """Pass it on, and soon let the app send the next message."""
-        self.peer.write(data)
-        self._pool.ack_soon(self.transport)
+        self._write(data)
+        if not self._unacked:
+            self._pool.ack_soon()
+        self._unacked.add(self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The app's side is gone."""
@@ -176,7 +181,7 @@ def splice(
     app_end = AppEnd(app, visitor, limit, upstream.pool, upstream.port)
     if understood is not None:
         app_end = _ListeningEnd(app_end, understood)
-    upstream.pool.tunnel_opened(upstream.port)
+    upstream.pool.tunnel_opened(upstream)
     clogged = client.flow.write_paused
     client.let_go()
     upstream.let_go()

@@ -29,15 +29,16 @@ class Turn(RequestResponseCycle):
     stays after the response.
     """
 
+    message_event = _NOBODY
+    disconnected = False
+    response_complete = False
+    more_body = True
+
     def __init__(self, client: Visitor, head: Head | None, *, keep_alive: bool) -> None:
         # RequestResponseCycle.__init__ is left out on purpose: it is for requests that run a task.
         self.client = client
         self.head = head
         self.keep_alive = keep_alive
-        self.message_event = _NOBODY
-        self.disconnected = False
-        self.response_complete = False
-        self.more_body = True
 
     def start(self) -> None:
         """All responses before this one are complete."""
@@ -57,7 +58,9 @@ class Turn(RequestResponseCycle):
     def complete(self) -> None:
         """The response's last byte is written."""
         self.response_complete = True
-        self.client.turn_done(self)
+        if not self.keep_alive:
+            self.client.leave()
+        self.client.on_response_complete()
 
 
 class Reply(Turn):

@@ -54,7 +54,13 @@ class Upstream(asyncio.Protocol):
         self.exchange = exchange
         self._reader = reader
         self._started = False
+        self.since = self.pool.now
         self.transport.write(request)
+
+    @property
+    def silent(self) -> bool:
+        """Whether it was sent a request, and the answer's head has not come."""
+        return self.exchange is not None and not self._started
 
     @property
     def untouched(self) -> bool:

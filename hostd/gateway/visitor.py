@@ -157,28 +157,26 @@ class Visitor(HttpToolsProtocol):
         else:
             super()._start_asgi_task(cycle, app)
 
-    def turn_done(self, turn: Turn) -> None:
-        """A turn's response is written."""
-        if not turn.keep_alive:
-            self._leave()
-        self.on_response_complete()
-
     def on_response_complete(self) -> None:
         """The next request's turn; a loop, since answers of our own are complete at once."""
         self.server_state.total_requests += 1
         if self._advancing or self.transport.is_closing():
             return
-        self._unset_keepalive_if_required()
+        self._deadline = None
+        if self.pipeline:
+            self._advance()
+        if self.flow.read_paused:
+            self.unthrottle()
+        if self._free() and not self._in_head:
+            self._close_in(self.timeout_keep_alive)
+
+    def _advance(self) -> None:
         self._advancing = True
         try:
             while self.pipeline and self._free():
                 self._start_asgi_task(*self.pipeline.pop())
         finally:
             self._advancing = False
-        if self.flow.read_paused:
-            self.unthrottle()
-        if self._free() and not self._in_head:
-            self._close_in(self.timeout_keep_alive)
 
     def _free(self) -> bool:
         return self._linger is None and (self._running is None or self._running.response_complete)
@@ -220,7 +218,7 @@ class Visitor(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Close behind the last answer; a visitor who is still sending gets the time to read it."""
         self._deaf = True
         self.pipeline.clear()
