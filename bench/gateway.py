@@ -151,7 +151,7 @@ async def drive(port: int, scenario: Scenario) -> list[float]:
     host = f"Host: 127.0.0.1:{port}\r\n"
     request = f"GET {peers.BASE}{scenario.path} HTTP/1.1\r\n{host}".encode()
     if scenario.size:
-        first = request + _UPGRADE
+        first = request + peers.UPGRADE
         message = peers.frame(scenario.size, masked=True)
         reply = len(peers.frame(scenario.size, masked=False))
     else:
@@ -166,12 +166,6 @@ async def drive(port: int, scenario: Scenario) -> list[float]:
         clients.append(made[1])
     await asyncio.gather(*(client.done for client in clients))
     return [seconds for client in clients for seconds in client.times[1:]]
-
-
-_UPGRADE = (
-    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-)
 
 
 def measure(target: Target, scenario: Scenario) -> tuple[float, float]:

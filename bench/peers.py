@@ -1,7 +1,8 @@
 """The servers of the gateway's benchmark, each a process of its own.
 
 ``python -m bench.peers backend PORT``: a stand-in for an app that costs next to nothing.
-``python -m bench.peers gateway PORT BACKEND_PORT``: hostd's gateway in front of it, as in hostd/main.py.
+``python -m bench.peers gateway PORT BACKEND_PORT…``: hostd's gateway in front of it, as in hostd/main.py;
+each backend is an app of its own: ``bench``, ``bench1``, and so on.
 nginx gets a configuration that does the same work: streaming, kept-alive upstream connections, Upgrade.
 """
 
@@ -107,7 +108,7 @@ class Backend(asyncio.Protocol):
     def _answer(self, head: bytes) -> None:
         if b"upgrade: websocket" in head.lower():
             self._websocket = True
-            self._transport.write(_SWITCH)
+            self._transport.write(SWITCH)
         else:
             self._transport.write(_LARGE if b"/large" in head[:100] else _SMALL)
 
@@ -152,7 +153,12 @@ def _response(size: int) -> bytes:
 
 _SMALL, _LARGE = _response(SMALL), _response(LARGE)
 _REPLIES: dict[int, bytes] = {}
-_SWITCH = (
+UPGRADE = (
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+"""What makes a WebSocket of a request, behind its first line and Host."""
+SWITCH = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
 )
@@ -167,9 +173,11 @@ async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None:
     """hostd's own routes: not asked here."""
 
 
-def _serve_gateway(port: int, backend: int) -> None:
-    route = Route(Status.RUNNING, backend, "bench")
-    table = RoutingTable(route, MappingProxyType({BASE.rpartition("/")[2]: route}))
+def _serve_gateway(port: int, backends: list[int]) -> None:
+    routes = [Route(Status.RUNNING, backend, "bench") for backend in backends]
+    name = BASE.rpartition("/")[2]
+    apps = {f"{name}{number or ''}": route for number, route in enumerate(routes)}
+    table = RoutingTable(routes[0], MappingProxyType(apps))
     config = uvicorn.Config(
         _nothing, host="127.0.0.1", port=port, loop="uvloop", ws="none", lifespan="off", log_config=None,
         http=protocol_class(Gateway(lambda: table, GatewayOptions(), Templates())),
@@ -205,10 +213,10 @@ def backend() -> Iterator[int]:
 
 
 @contextmanager
-def gateway(backend_port: int) -> Iterator[tuple[int, int]]:
-    """hostd's gateway in front of it: (port, pid)."""
+def gateway(*backends: int) -> Iterator[tuple[int, int]]:
+    """hostd's gateway in front of them: (port, pid)."""
     port = free_port()
-    command = [sys.executable, "-m", "bench.peers", "gateway", str(port), str(backend_port)]
+    command = [sys.executable, "-m", "bench.peers", "gateway", str(port), *map(str, backends)]
     with _process(command, port) as process:
         yield port, process.pid
 
@@ -236,7 +244,7 @@ def main() -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve_backend(int(port)))
     else:
-        _serve_gateway(int(port), int(more[0]))
+        _serve_gateway(int(port), [int(backend) for backend in more])
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from .conftest import StartGateway, up
 from .wire import HOST, Answer, closed_port, get, visit
 
 BROWSER = "Accept: text/html,application/xhtml+xml,*/*;q=0.8"
-HOPEFUL = (Status.CREATED, Status.INSTALLING, Status.STARTING)
+HOPEFUL = (Status.CREATED, Status.INSTALLING, Status.STARTING, Status.SLEEPING)
 
 
 def ask(port: int, request: bytes, method: str = "GET") -> Answer:
