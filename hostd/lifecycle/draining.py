@@ -41,7 +41,7 @@ class Drainer:
     def look(self, states: Mapping[str, ProcessState]) -> None:
         """End what has no session left, is out of time, or no longer runs. Does not block."""
         ports = set()
-        for app in self.registry.all():
+        for app in self.registry.restless():
             for old in app.draining:
                 ports.add(old.port)
                 if old.release != app.target and self._is_over(

@@ -35,16 +35,21 @@ class Observer:
     workers: Workers
     deployer: Deployer
     restarts: dict[str, deque[float]] = field(default_factory=lambda: defaultdict(deque))
+    known: set[str] = field(default_factory=set)
+    """The apps whose programs supervisord had at the last look."""
 
     def look(self) -> None:
-        """Compare all apps with what runs. An app whose worker is busy is left to it.
+        """Compare what is restless, or known to supervisord, with what runs; the others stay as they are.
 
-        One that changed since the states were asked for is left to the next look. Raises
-        SupervisorUnavailable.
+        An app whose worker is busy is left to it. One that changed since the states were asked for is left
+        to the next look, and so is a quiet one whose program is new. Raises SupervisorUnavailable.
         """
-        apps = [app for app_id in self.registry.ids() if (app := self.registry.peek(app_id)) is not None]
+        apps = {app.app_id: app for app in self.registry.restless()}
+        apps |= {app_id: app for app_id in self.known if (app := self.registry.peek(app_id)) is not None}
         states = self.deployer.supervisor.states()
-        for app in apps:
+        self.known.clear()
+        self.known.update(_owner(name) for name in states)
+        for app in apps.values():
             if not self.workers.busy(app.app_id) and self.registry.peek(app.app_id) is app:
                 try:
                     self._look_at(app, states)
@@ -126,9 +131,9 @@ class Observer:
     def _drop_strangers(self, states: Mapping[str, ProcessState]) -> None:
         """Programs of apps or releases that are no more: what a kill cut short."""
         for name in states:
-            owner = parse_program(name)
-            if owner is not None and self._is_stranger(*owner):
-                self.deployer.launcher.drop(*owner)
+            program = parse_program(name)
+            if program is not None and self._is_stranger(*program):
+                self.deployer.launcher.drop(*program)
             elif (
                 name.startswith(BUILD_PREFIX) and self.registry.peek(name.removeprefix(BUILD_PREFIX)) is None
             ):
@@ -140,3 +145,9 @@ class Observer:
             return True
         known = (app.release, app.target, *(old.release for old in app.draining))
         return number not in known and not self.workers.busy(app_id)
+
+
+def _owner(program: str) -> str:
+    """The id of the app that a program runs or installs for; that of no app when it is not an app's."""
+    parsed = parse_program(program)
+    return parsed[0] if parsed else program.removeprefix(BUILD_PREFIX)

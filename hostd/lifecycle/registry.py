@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hostd.errors import Conflict, DiskFull, HostdError, Interrupted, UnknownApp
+from hostd.lifecycle.roll import Roll
 from hostd.models import App, Deploying, Route, RoutingTable, Status, Step, Wish
 from hostd.runlog import now
 from hostd.store import Store
@@ -54,7 +55,7 @@ class Registry:
     def __init__(self, store: Store, console: Route) -> None:
         self._store = store
         self._lock = threading.RLock()
-        self._apps: dict[str, App] = {}
+        self._apps = Roll()
         self._asked: dict[str, int] = {}
         self._serving: dict[str, Serving] = {}
         self._unsaved: set[str] = set()
@@ -65,8 +66,9 @@ class Registry:
     def load(self) -> None:
         """Take in what is on disk."""
         with self._lock:
-            self._apps = {app.app_id: app for app in self._store.load_all()}
-            self._publish()
+            for app in self._store.load_all():
+                self._apps[app.app_id] = app
+            self._publish(*self._apps)
 
     def get(self, app_id: str) -> App:
         """Raises UnknownApp, also for one that is being deleted."""
@@ -81,8 +83,16 @@ class Registry:
 
     def all(self) -> list[App]:
         """Every app that people see, oldest first."""
-        apps = list(self._apps.values())
-        return sorted((a for a in apps if a.wish is not Wish.DELETED), key=lambda a: (a.created_at, a.app_id))
+        return [app for app in self._apps.in_order() if app.wish is not Wish.DELETED]
+
+    def restless(self) -> list[App]:
+        """The apps that run, are on their way, drain, or are being deleted."""
+        return self._apps.restless()
+
+    @property
+    def version(self) -> int:
+        """Another after each change of an app."""
+        return self._apps.version
 
     def ids(self) -> list[str]:
         """Every id, those being deleted included."""
@@ -104,7 +114,7 @@ class Registry:
         """Take in a new app that is on disk already; its id is claimed."""
         with self._lock:
             self._apps[app.app_id] = app
-            self._publish()
+            self._publish(app.app_id)
 
     def drop(self, app_id: str) -> None:
         """Forget an app whose folder is gone."""
@@ -112,7 +122,7 @@ class Registry:
             self._apps.pop(app_id, None)
             self._serving.pop(app_id, None)
             self._unsaved.discard(app_id)
-            self._publish()
+            self._publish(app_id)
 
     def ask(self, app_id: str, decide: Callable[[App], dict[str, Any]]) -> App:
         """Change what is asked of an app, durably, and end what its worker does now.
@@ -127,7 +137,7 @@ class Registry:
             self._store.save(changed)
             self._asked[app_id] = self._asked.get(app_id, 0) + 1
             self._apps[app_id] = changed
-            self._publish()
+            self._publish(app_id)
             return changed
 
     def note(
@@ -164,7 +174,7 @@ class Registry:
                 self._unsaved.add(app_id)
             elif not rerouted:
                 return current
-            self._publish()
+            self._publish(app_id)
         if soon:
             self.save_pending()
         return self._apps[app_id]
@@ -201,7 +211,7 @@ class Registry:
         """Open the app's route, or close it."""
         with self._lock:
             if self._reroute(app_id, serving):
-                self._publish()
+                self._publish(app_id)
 
     def _reroute(self, app_id: str, serving: Serving | _Keep | None) -> bool:
         if isinstance(serving, _Keep) or self._serving.get(app_id) == serving:
@@ -224,8 +234,15 @@ class Registry:
     def _changed(self, app_id: str, changes: dict[str, Any]) -> App:
         return dataclasses.replace(self._apps[app_id], **changes, updated_at=now())
 
-    def _publish(self) -> None:
-        routes = {app.app_id: self._route(app) for app in self._apps.values() if app.wish is not Wish.DELETED}
+    def _publish(self, *app_ids: str) -> None:
+        """Make these apps' routes anew, those of apps that are gone or going disappear."""
+        routes = dict(self.table.apps)
+        for app_id in app_ids:
+            app = self._apps.get(app_id)
+            if app is None or app.wish is Wish.DELETED:
+                routes.pop(app_id, None)
+            else:
+                routes[app_id] = self._route(app)
         self.table = RoutingTable(self._console, MappingProxyType(routes))
 
     def _route(self, app: App) -> Route:
