@@ -107,6 +107,19 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
+class Apps:
+    """One page of a list of apps: how many match in all, and the cursor of the next page, '' when it is last.
+
+    ``tag`` says to hostd which answer this was; two pages that show the same are equal all the same.
+    """
+
+    apps: tuple[App, ...] = ()
+    total: int = 0
+    next: str = ""
+    tag: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """Where a release came from, and what was found in it."""
 

@@ -3,37 +3,63 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from console.answers import App
+from console.answers import App, Apps
 from console.deletion import ask_delete, confirm_delete
 from console.desk import Desk, act, heading, local, plain, watch
 from console.failures import failure_line
-from console.parts import badge, draining, open_link, under_way
+from console.parts import COLOURS, badge, draining, open_link, under_way
 from console.upload import Upload
 
 DEMO = Path(__file__).resolve().parent.parent / "demo_app"
-PER_PAGE = 20
+PER_PAGE = 50
 
 
 def show(desk: Desk) -> None:
     """The page."""
-    apps = desk.ask(desk.hostd.apps)
-    watch(desk, apps, desk.hostd.apps, every=2)
-    _head(desk, apps)
-    if apps:
-        _table(desk, apps)
+    bar = st.container()
+    query = _query()
+    page = desk.ask(lambda: desk.hostd.apps(query))
+    if not page.apps and "cursor" in query:  # the last app of the last page is gone
+        _turn(back=True)
+        st.rerun()
+    watch(desk, page, lambda: desk.hostd.apps(query, page), every=2)
+    searched = bool(query.get("q") or query.get("status"))
+    with bar:
+        _head(desk, any_apps=bool(page.total or searched))
+    if page.total or searched:
+        _table(desk, page)
     else:
         _teach(desk)
-    confirm_delete(desk, apps)
+    confirm_delete(desk, list(page.apps))
 
 
-def _head(desk: Desk, apps: list[App]) -> None:
+def _query() -> dict[str, Any]:
+    """What to ask for: what the widgets say, as of their last change, and where the page begins."""
+    asked = {"q": (st.session_state.get("q") or "").strip(), "status": st.session_state.get("status") or []}
+    if st.session_state.get("asked") != asked:
+        st.session_state.update(asked=asked, cursors=[])
+    cursors = st.session_state["cursors"]
+    begins = {"cursor": cursors[-1]} if cursors else {}
+    return {"limit": PER_PAGE, "sort": "name"} | {k: v for k, v in asked.items() if v} | begins
+
+
+def _turn(following: str = "", *, back: bool = False) -> None:
+    """To the next page, which begins at ``following``, or back to the one before."""
+    if back:
+        st.session_state["cursors"].pop()
+    else:
+        st.session_state["cursors"].append(following)
+
+
+def _head(desk: Desk, *, any_apps: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         heading(desk.say("apps"))
         st.space("stretch")
-        if apps and st.button(desk.say("new"), icon=":material/add:", type="primary"):
+        if any_apps and st.button(desk.say("new"), icon=":material/add:", type="primary"):
             desk.go("new")
 
 
@@ -58,28 +84,53 @@ def _deploy_demo(desk: Desk) -> None:
     st.rerun()
 
 
-def _table(desk: Desk, apps: list[App]) -> None:
-    found = _found(desk, apps)
+def _table(desk: Desk, page: Apps) -> None:
+    _filters(desk)
+    if not page.total:
+        st.caption(desk.say("apps_none_found"))
+        return
     with st.container(border=True, key="apps"):
-        for app in _one_page(found):
+        for app in page.apps:
             _row(desk, app)
+    _pager(desk, page)
 
 
-def _found(desk: Desk, apps: list[App]) -> list[App]:
-    label = desk.say("apps_search")
-    text = st.text_input(
-        label, placeholder=label, icon=":material/search:", label_visibility="collapsed", key="q"
-    )
-    found = [app for app in apps if (text or "").strip().casefold() in f"{app.name} {app.app_id}".casefold()]
-    if not found:
-        st.caption(desk.say("apps_none_found", text=plain(text or "")))
-    return sorted(found, key=lambda app: app.name.casefold())
+def _filters(desk: Desk) -> None:
+    search, status = st.columns([3, 2])
+    text = desk.say("apps_search")
+    with search:
+        st.text_input(
+            text, placeholder=text, icon=":material/search:", label_visibility="collapsed", key="q",
+            max_chars=200,
+        )  # fmt: skip
+    text = desk.say("apps_status")
+    with status:
+        st.multiselect(
+            text, list(COLOURS), placeholder=text, format_func=desk.say, label_visibility="collapsed",
+            key="status",
+        )  # fmt: skip
 
 
-def _one_page(apps: list[App]) -> list[App]:
-    pages = -(-len(apps) // PER_PAGE)
-    page = st.pagination(pages, key="page") if pages > 1 else 1
-    return apps[(page - 1) * PER_PAGE : page * PER_PAGE]
+def _pager(desk: Desk, page: Apps) -> None:
+    """Which apps these are, and the way to the others."""
+    before = len(st.session_state["cursors"]) * PER_PAGE
+    if not before and not page.next:
+        return
+    with st.container(
+        horizontal=True, horizontal_alignment="center", vertical_alignment="center", key="pager"
+    ):
+        st.button(
+            desk.say("page_back"), icon=":material/chevron_left:", type="tertiary", disabled=not before,
+            on_click=_turn, kwargs={"back": True}, key="page_back",
+        )  # fmt: skip
+        st.caption(
+            desk.say("page_of", first=before + 1, last=before + len(page.apps), total=page.total),
+            width="content",
+        )
+        st.button(
+            desk.say("page_next"), icon=":material/chevron_right:", icon_position="right", type="tertiary",
+            disabled=not page.next, on_click=_turn, args=(page.next,), key="page_next",
+        )  # fmt: skip
 
 
 def _row(desk: Desk, app: App) -> None:

@@ -9,12 +9,13 @@ ApiError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
-from console.answers import App, FileChange, Release, Template, known
+from console.answers import App, Apps, FileChange, Release, Template, known
 from console.upload import Upload
 
 QUICK = httpx.Timeout(10, connect=2)
@@ -67,9 +68,16 @@ class Hostd:
         """Version, supervisord's state, counts."""
         return dict(self._json("GET", "/api/health"))
 
-    def apps(self) -> list[App]:
-        """Every app."""
-        return [App.from_json(item) for item in self._json("GET", "/api/apps")]
+    def apps(self, query: Mapping[str, Any], seen: Apps | None = None) -> Apps:
+        """A page of apps: ``query`` as ``GET /api/apps`` takes it. ``seen`` comes back while it is so."""
+        known = {"If-None-Match": seen.tag} if seen is not None and seen.tag else {}
+        answer = self._ask("GET", "/api/apps", params=query, headers=known)
+        if answer.status_code == httpx.codes.NOT_MODIFIED and seen is not None:
+            return seen
+        apps = tuple(App.from_json(item) for item in _decoded(answer))
+        following = httpx.URL(answer.links.get("next", {}).get("url", "")).params.get("cursor", "")
+        total = int(answer.headers.get("X-Total-Count", len(apps)))
+        return Apps(apps, total, following, answer.headers.get("ETag", ""))
 
     def app(self, app_id: str) -> App:
         """One app."""
@@ -140,14 +148,19 @@ class Hostd:
         return [FileChange(**known(FileChange, item)) for item in answer["files"]]
 
     def _json(self, method: str, path: str, **more: Any) -> Any:
-        try:
-            return self._ask(method, path, **more).json()
-        except ValueError as error:
-            raise Unreachable(f"something else than hostd answers at {path}") from error
+        return _decoded(self._ask(method, path, **more))
 
-    def _ask(self, method: str, path: str, timeout: httpx.Timeout = QUICK, **more: Any) -> httpx.Response:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        timeout: httpx.Timeout = QUICK,
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> httpx.Response:
+        sent = {**self._headers, **(headers or {})}
         try:
-            answer = self._http.request(method, path, headers=self._headers, timeout=timeout, **more)
+            answer = self._http.request(method, path, headers=sent, timeout=timeout, **more)
         except httpx.HTTPError as error:
             raise Unreachable(str(error) or type(error).__name__) from error
         _check(answer)
@@ -163,8 +176,15 @@ def _force(force: bool) -> dict[str, str]:
     return {"force": "true"} if force else {}
 
 
+def _decoded(answer: httpx.Response) -> Any:
+    try:
+        return answer.json()
+    except ValueError as error:
+        raise Unreachable(f"something else than hostd answers at {answer.request.url.path}") from error
+
+
 def _check(answer: httpx.Response) -> None:
-    if answer.is_success:
+    if answer.is_success or answer.status_code == httpx.codes.NOT_MODIFIED:
         return
     if answer.status_code == 401:
         raise TokenNeeded

@@ -91,10 +91,15 @@ def _hostd_error(_request: Request, error: Exception) -> JSONResponse:
 
 def _validation_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - for the type checker
-    errors = [{"field": str(e["loc"][-1]), "message": _plain(e)} for e in error.errors()]
+    errors = [{"field": _field(e["loc"]), "message": _plain(e)} for e in error.errors()]
     first = errors[0]
     detail = f"{first['field']}: {first['message']}"
     return answer(422, Invalid.title, detail, field=first["field"], errors=errors)
+
+
+def _field(place: tuple[str | int, ...]) -> str:
+    """The name of what was sent; of one that may come several times without the number."""
+    return next((part for part in reversed(place) if isinstance(part, str)), str(place[-1]))
 
 
 def _plain(error: Any) -> str:

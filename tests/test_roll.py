@@ -48,6 +48,7 @@ def test_what_is_quiet() -> None:
     failed = replace(APP, status=Status.FAILED)
     assert is_quiet(stopped)
     assert is_quiet(failed)
+    assert is_quiet(replace(APP, status=Status.SLEEPING, release=1))
     for app in (
         APP,
         replace(APP, status=Status.RUNNING),
@@ -55,6 +56,7 @@ def test_what_is_quiet() -> None:
         replace(stopped, wish=Wish.RUNNING),
         replace(stopped, wish=Wish.DELETED),
         replace(stopped, restart=True),
+        replace(APP, status=Status.SLEEPING, release=2),
         replace(failed, draining=(OLD,)),
         replace(failed, wish=Wish.STOPPED),
     ):

@@ -5,7 +5,11 @@ from __future__ import annotations
 APPS: dict[str, tuple[str, str]] = {
     # Apps
     "apps_search": ("Search by name or id", "按名称或 ID 搜索"),
-    "apps_none_found": ("No app matches “{text}”.", "没有与“{text}”匹配的应用。"),
+    "apps_status": ("Any status", "全部状态"),
+    "apps_none_found": ("No app matches.", "没有匹配的应用。"),
+    "page_back": ("Back", "上一页"),
+    "page_next": ("Next", "下一页"),
+    "page_of": ("{first}–{last} of {total}", "第 {first}–{last} 个，共 {total} 个"),
     "apps_empty_title": ("Your first app is one upload away", "上传一次，即可上线第一个应用"),
     "apps_empty_text": (
         "Drop a folder, a zip or an app.py, paste a git URL, or begin with a template. hostd installs what it"

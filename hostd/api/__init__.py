@@ -11,6 +11,7 @@ from fastapi.security import HTTPBearer
 
 from hostd import __version__, runlog
 from hostd.api.forms import MAX_FILES, form_only, new_app_form, release_form
+from hostd.api.listing import DESCRIBED, Listing
 from hostd.api.releases import ACCEPTED, Id, Language, ReleaseApi
 from hostd.api.scale import scale_form
 from hostd.api.shapes import AppOut, DeletedOut, HealthOut, LogsOut
@@ -55,8 +56,9 @@ class Api:
         )  # fmt: skip
         form = [Depends(form_only)]
         releases = ReleaseApi(self._lifecycle, self._settings, self._views)
+        listing = Listing(self._lifecycle.registry, self._views, self._settings.public_base)
         calls: list[tuple[str, str, Any, dict[str, Any]]] = [
-            ("GET", "/apps", self.list_apps, {}),
+            ("GET", "/apps", listing.list_apps, DESCRIBED),
             ("POST", "/apps", self.create_app, {"status_code": 201, "dependencies": form}),
             ("GET", "/apps/{app_id}", self.get_app, {}),
             ("PATCH", "/apps/{app_id}", self.update_app, {"dependencies": form, "responses": ACCEPTED}),
@@ -73,10 +75,6 @@ class Api:
             api.add_api_route(path, call, methods=[method], operation_id=call.__name__, **more)
         api.add_api_route("/docs", self.docs, methods=["GET"], include_in_schema=False)
         return api
-
-    def list_apps(self, language: Language) -> list[AppOut]:
-        """Every app, oldest first."""
-        return [self._views.app(app, language) for app in self._lifecycle.registry.all()]
 
     def create_app(  # noqa: PLR0917 - FastAPI reads the form's fields from here
         self,

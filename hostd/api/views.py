@@ -57,6 +57,10 @@ class Views:
             scale=ScaleOut.model_validate(app.scale),
         )
 
+    def live(self, app: App) -> tuple[int, ...]:
+        """What is in an app's view beside the app's own value, and changes without it."""
+        return tuple(self.busy(old.port) for old in app.draining)
+
     def release(self, app: App, number: int, language: str) -> ReleaseOut:
         """One release, short."""
         release = self.layout.app(app.app_id).release(number)

@@ -61,7 +61,9 @@ def is_quiet(app: App) -> bool:
     """Whether nothing of it runs and nothing is to be done: it stays as it is until somebody asks."""
     if app.wish is Wish.DELETED or app.restart or app.draining:
         return False
-    return app.status is (Status.STOPPED if app.wish is Wish.STOPPED else Status.FAILED)
+    if app.wish is Wish.STOPPED:
+        return app.status is Status.STOPPED
+    return app.status is Status.FAILED or (app.status is Status.SLEEPING and app.target == app.release)
 
 
 def _place(app: App) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import itertools
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -124,11 +125,33 @@ class FakeHostd:
 
     def _all(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
-            return httpx.Response(200, json=list(self.apps.values()))
+            return self._listed(request)
         self.sent = form(request)
         app_id = next(f"new-{n}" for n in itertools.count(1) if f"new-{n}" not in self.apps)
         self.add(app_id, name=self.sent["name"], status="created", release=None)
         return httpx.Response(201, json=self.apps[app_id])
+
+    def _listed(self, request: httpx.Request) -> httpx.Response:
+        """Cursors are plain numbers here; the tag is the list itself, digested."""
+        asked = request.url.params
+        wanted, statuses = asked.get("q", "").casefold(), asked.get_list("status")
+        found = [
+            app
+            for app in self.apps.values()
+            if wanted in f"{app['name']} {app['app_id']}".casefold()
+            and (not statuses or app["status"] in statuses)
+        ]
+        if asked.get("sort") == "name":
+            found.sort(key=lambda app: str(app["name"]).casefold())
+        begin = int(asked.get("cursor", 0))
+        end = begin + int(asked.get("limit", len(found)))
+        tag = f'"{zlib.crc32(repr(self.apps).encode())}"'
+        headers = {"X-Total-Count": str(len(found)), "ETag": tag}
+        if end < len(found):
+            headers["Link"] = f'<{request.url.copy_set_param("cursor", end)}>; rel="next"'
+        if request.headers.get("If-None-Match") == tag:
+            return httpx.Response(304, headers=headers)
+        return httpx.Response(200, json=found[begin:end], headers=headers)
 
     def _one(self, request: httpx.Request, app_id: str, *rest: str) -> httpx.Response:
         if app_id not in self.apps:

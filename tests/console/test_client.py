@@ -93,12 +93,25 @@ def test_a_problem_is_told_in_its_own_words() -> None:
 @pytest.mark.parametrize("body", ["<html>", "[]", '"text"'])
 def test_an_answer_that_is_no_problem_is_told_as_it_is(body: str) -> None:
     with pytest.raises(Refused, match="HTTP 500"):
-        _answering(httpx.Response(500, text=body)).apps()
+        _answering(httpx.Response(500, text=body)).apps({})
+
+
+def test_what_was_seen_comes_back_while_it_is_so() -> None:
+    fake = FakeHostd().add("a").add("b").add("c")
+    hostd = Hostd(fake.http)
+    seen = hostd.apps({"limit": 2})
+    assert ([app.app_id for app in seen.apps], seen.total, seen.next) == (["a", "b"], 3, "2")
+    assert hostd.apps({"limit": 2}, seen) is seen
+    fake.add("d")
+    newer = hostd.apps({"limit": 2}, seen)
+    assert (newer.apps, newer.total) == (seen.apps, 4)
+    assert newer != seen
+    assert hostd.apps({"limit": 2, "cursor": newer.next}).next == ""
 
 
 def test_a_200_that_is_not_hostd_is_an_error_of_the_tree() -> None:
     with pytest.raises(Unreachable):
-        _answering(httpx.Response(200, text="<html>Welcome to the proxy")).apps()
+        _answering(httpx.Response(200, text="<html>Welcome to the proxy")).apps({})
 
 
 def test_the_console_s_language_is_asked_for_and_the_candidates_of_an_entry_are_told() -> None:

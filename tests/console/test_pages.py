@@ -41,14 +41,46 @@ def test_the_search_finds_names_and_ids() -> None:
     for text, count in (("SALE", 1), ("77aa", 1), ("", 2), ("none", 0)):
         at.text_input[0].set_value(text).run()
         assert len(at.get("link_button")) == count
-    assert "No app matches “none”" in texts(at)
+    assert "No app matches." in texts(at)
+
+
+def test_the_filter_shows_apps_of_some_statuses() -> None:
+    fake = FakeHostd().add("a").add("b", status="stopped").add("c", status="failed")
+    at = visit(fake)
+    for chosen, count in ((["stopped"], 1), (["stopped", "failed"], 2), (["created"], 0), ([], 3)):
+        at.multiselect[0].set_value(chosen).run()
+        assert len(at.get("link_button")) == count
 
 
 def test_many_apps_are_shown_in_pages() -> None:
     fake = FakeHostd()
-    for number in range(45):
-        fake.add(f"app-{number:02}", name=f"App {number:02}")
-    assert len(visit(fake).get("link_button")) == 20
+    for number in range(120):
+        fake.add(f"app-{number:03}", name=f"App {number:03}")
+    at = visit(fake)
+    assert "page_back" not in [button.key for button in at.button if not button.disabled]
+    for way, said, count in (
+        ("", "1–50 of 120", 50), ("next", "51–100 of 120", 50), ("next", "101–120 of 120", 20),
+        ("back", "51–100 of 120", 50),
+    ):  # fmt: skip
+        if way:
+            at.button(key=f"page_{way}").click().run()
+        assert said in texts(at)
+        assert len(at.get("link_button")) == count
+    at.text_input[0].set_value("App 00").run()
+    assert len(at.get("link_button")) == 10
+    assert " of " not in texts(at)
+
+
+def test_a_last_page_that_is_gone_is_left() -> None:
+    fake = FakeHostd()
+    for number in range(51):
+        fake.add(f"app-{number:03}", name=f"App {number:03}")
+    at = visit(fake)
+    at.button(key="page_next").click().run()
+    assert "51–51 of 51" in texts(at)
+    del fake.apps["app-050"]
+    at.run()
+    assert len(at.get("link_button")) == 50
 
 
 @pytest.mark.parametrize(
