@@ -53,6 +53,17 @@ def _fine(pid: int) -> float:
     return total * 1e-9
 
 
+def cpu_of_one(pid: int) -> float:
+    """CPU seconds of one process alone."""
+    return _fine(pid) or _times(pid)[0]
+
+
+def memory_of(pid: int) -> int:
+    """Resident bytes of one process (``VmRSS``, proc(5))."""
+    lines = Path("/proc", str(pid), "status").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+
+
 def cpu_of_tree(pid: int) -> float:
     """CPU seconds of a process, of all that descend from it, and of those of them that are gone."""
     return sum(sum(_times(member)) for member in _descendants(pid))
