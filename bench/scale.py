@@ -98,10 +98,10 @@ class Crowd:
         self.measure("start", start)
         self.measure("stop", lambda: api.post(f"/apps/{app_id}/stop").raise_for_status())
 
-    def cold_start(self) -> None:
+    def cold_start(self, patience: float) -> None:
         """Stop everything; how long from nothing until the first app's page."""
         self.platform.stop()
-        rest(10)
+        rest(patience)
         samples = self.taken.setdefault("cold start", (Samples(), Samples()))
         begin = time.perf_counter()
         self.platform.start(wait=False)
@@ -152,11 +152,11 @@ def body(url: str) -> bytes:
         return b""
 
 
-def compare(few: Crowd, many: Crowd, rounds: int) -> None:
-    """Both in turn."""
+def compare(few: Crowd, many: Crowd, rounds: int, patience: float) -> None:
+    """Both in turn, each on a machine at rest, as far as there is patience."""
     for number in range(rounds):
         for crowd in (few, many) if number % 2 == 0 else (many, few):
-            rest(20)
+            rest(patience)
             crowd.create()
             crowd.start_and_stop()
 
@@ -175,10 +175,10 @@ def costs(few: Crowd, many: Crowd) -> list[tuple[str, ...]]:
     return rows
 
 
-def stands(crowd: Crowd) -> dict[str, float]:
+def stands(crowd: Crowd, patience: float) -> dict[str, float]:
     """What is measured at rest: milliseconds, percent, MB."""
     whole, page = crowd.list_times(300), crowd.list_times(300, limit=50)
-    rest(20)
+    rest(patience)
     return {
         "GET /api/apps, p50 ms": whole[len(whole) // 2] * 1e3,
         "GET /api/apps, p99 ms": whole[int(len(whole) * 0.99)] * 1e3,
@@ -200,6 +200,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="A thousand registered apps beside ten.")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--many", type=int, default=1000)
+    parser.add_argument(
+        "--patience", type=float, default=20, help="seconds to wait for a machine at rest before each turn"
+    )
     options = parser.parse_args()
     few, many = Crowd(FEW, FEW_RUN), Crowd(options.many, MANY_RUN)
     print(machine())
@@ -207,11 +210,11 @@ def main() -> None:
         few.lay_down()
         many.lay_down()
         print(f"before: {load()}")
-        compare(few, many, options.rounds)
-        at_rest = stands(few), stands(many)
+        compare(few, many, options.rounds, options.patience)
+        at_rest = stands(few, options.patience), stands(many, options.patience)
         for _ in range(3):
-            few.cold_start()
-            many.cold_start()
+            few.cold_start(options.patience)
+            many.cold_start(options.patience)
         print(f"after: {load()}")
     finally:
         few.platform.close()
