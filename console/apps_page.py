@@ -39,7 +39,7 @@ def show(desk: Desk) -> None:
 
 def _query() -> dict[str, Any]:
     """What to ask for: what the widgets say, as of their last change, and where the page begins."""
-    asked = {"q": (st.session_state.get("q") or "").strip(), "status": st.session_state.get("status") or []}
+    asked = {"q": (st.session_state.get("q") or "").strip(), "status": st.session_state.get("status") or ""}
     if st.session_state.get("asked") != asked:
         st.session_state.update(asked=asked, cursors=[])
     cursors = st.session_state["cursors"]
@@ -105,9 +105,9 @@ def _filters(desk: Desk) -> None:
         )  # fmt: skip
     text = desk.say("apps_status")
     with status:
-        st.multiselect(
-            text, list(COLOURS), placeholder=text, format_func=desk.say, label_visibility="collapsed",
-            key="status",
+        st.selectbox(
+            text, list(COLOURS), index=None, placeholder=text, format_func=desk.say,
+            label_visibility="collapsed", key="status",
         )  # fmt: skip
 
 

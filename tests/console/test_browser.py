@@ -135,6 +135,36 @@ def test_a_failed_install_says_which_line_and_the_mended_one_runs(
     platform.api.delete(f"/apps/{app_id}")
 
 
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_apps_are_searched_and_filtered(
+    platform: Platform, visitor: Visitor, snap: Snap, locale: str
+) -> None:
+    """What is typed and chosen is asked of hostd; nobody has to load the page again."""
+    platform.wait_for_console()
+    say = Say("zh" if locale.startswith("zh") else "en")
+    stopped, other = (platform.create(f"{locale} {name}", CODE.encode()) for name in ("sought", "other"))
+    platform.api.post(f"/apps/{stopped}/stop")
+    page = visitor(locale=locale)
+    page.goto(f"{platform.url}/console/")
+    row, other_row = (page.locator(f".st-key-row_{app_id}") for app_id in (stopped, other))
+    search = page.get_by_role("textbox", name=say("apps_search"))
+    search.fill("SOUGHT")
+    search.press("Enter")
+    expect(other_row).to_have_count(0)
+    expect(row).to_be_visible()
+    search.fill(locale)
+    search.press("Enter")
+    expect(other_row).to_be_visible()
+    page.get_by_role("combobox", name=say("apps_status")).click()
+    page.get_by_role("option", name=say("stopped"), exact=True).click()
+    expect(other_row).to_have_count(0)
+    expect(row).to_be_visible()
+    snap(page, f"{say.language}-8-filtered")
+    platform.api.delete(f"/apps/{stopped}")
+    page.get_by_text(say("apps_none_found")).wait_for()
+    platform.api.delete(f"/apps/{other}")
+
+
 TALKER = b"""
 import streamlit as st, time
 run = time.time_ns()
