@@ -101,6 +101,11 @@ class Layout:
         return self.root / "cache" / "uv"
 
     @property
+    def statics(self) -> Path:
+        """Streamlit's files for browsers, a copy per version and content (see static_files.py)."""
+        return statics_in(self.root / "cache")
+
+    @property
     def logs(self) -> Path:
         """hostd.log and console.log."""
         return self.root / "logs"
@@ -146,6 +151,11 @@ class Layout:
     def app(self, app_id: str) -> AppLayout:
         """The folder of one app."""
         return AppLayout(self.apps / app_id)
+
+
+def statics_in(cache: Path) -> Path:
+    """The folder of all copies of Streamlit's files, in the platform's cache."""
+    return cache / "static"
 
 
 def program_name(app_id: str, release: int) -> str:

@@ -35,6 +35,7 @@ from hostd.lifecycle.takeover import Takeover
 from hostd.lifecycle.workers import Slots
 from hostd.models import Route, Status
 from hostd.settings import Settings, load
+from hostd.static_files import StaticCopies
 from hostd.store import Store
 from hostd.supervisor import Changes, Supervisor
 from hostd.templating import Templates
@@ -71,7 +72,7 @@ def build(settings: Settings) -> House:
     installer = Installer(**shared, slots=Slots(settings.parallel_installs))
     ports = Ports(settings.port_min, settings.port_max)
     launcher = Launcher(**shared, ports=ports, health=Health(), slots=Slots(settings.parallel_starts))
-    gateway = _gateway(settings, registry, templates)
+    gateway = _gateway(settings, registry, templates, layout)
     rooms: Any = {"layout": layout, "registry": registry, "launcher": launcher}
     deployer = Deployer(
         **rooms,
@@ -86,13 +87,13 @@ def build(settings: Settings) -> House:
     return House(settings, layout, templates, lifecycle, gateway)
 
 
-def _gateway(settings: Settings, registry: Registry, templates: Templates) -> Gateway:
+def _gateway(settings: Settings, registry: Registry, templates: Templates, layout: Layout) -> Gateway:
     options = GatewayOptions(
         prefix=settings.path_prefix,
         public_scheme=urlsplit(settings.public_base).scheme,
         trusted_proxies=settings.trusted_proxies,
     )
-    return Gateway(lambda: registry.table, options, templates)
+    return Gateway(lambda: registry.table, options, templates, StaticCopies(layout.statics))
 
 
 def create_app(house: House) -> FastAPI:

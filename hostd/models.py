@@ -209,7 +209,8 @@ class Route:
     ``port`` is the upstream's on 127.0.0.1, or None when nothing answers there now; then ``status``
     chooses the page that visitors see. An app that is being updated keeps its old ``port``. ``release`` is
     the one behind ``port``, and ``draining`` the ports of older ones whose sessions go on, newest first.
-    ``streamlit`` is the version behind ``port`` ('1.67.0'), which decides what the page can be told.
+    ``streamlit`` is the version behind ``port`` ('1.67.0'), which decides what the page can be told, and
+    ``static`` the key of the platform's copy of its files for browsers, '' when there is none.
     """
 
     status: Status
@@ -218,6 +219,7 @@ class Route:
     release: int | None = None
     draining: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     streamlit: str = ""
+    static: str = ""
 
 
 @dataclass(frozen=True, slots=True)

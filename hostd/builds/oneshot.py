@@ -13,12 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from hostd import bytecode
+from hostd.builds import static_copy
 from hostd.builds.exits import Stop
 from hostd.builds.install import Installed, install
 from hostd.builds.job import Job
 from hostd.builds.steps import Steps
 from hostd.errors import DiskFull
 from hostd.launch import die_with_parent
+from hostd.layout import statics_in
 from hostd.runlog import now, say
 from hostd.store import write_json
 
@@ -56,7 +58,12 @@ def run(job: Job) -> int:
             _clear(steps.scratch)
     store = bytecode.store_in(Path(job.cache), made.tag)
     bytecode.link_known(made.packages, store, made.tag)
-    _complete(job, made)
+    versions = dict(line.split("==", 1) for line in made.resolved if "==" in line)
+    wheel = static_copy.wheel(made.packages, versions.get("streamlit"))
+    _complete(job, made, versions.get("streamlit"), wheel.key if wheel else None)
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # nobody waits for what follows
+    if wheel is not None:
+        _copy(job, wheel)
     _compile(job, made, store)
     return 0
 
@@ -67,15 +74,15 @@ def _clear(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _complete(job: Job, made: Installed) -> None:
+def _complete(job: Job, made: Installed, streamlit: str | None, static: str | None) -> None:
     (made.packages / "hostd_app_root.pth").write_text(_PTH, encoding="utf-8")
-    versions = dict(line.split("==", 1) for line in made.resolved if "==" in line)
     record = {
         "release": job.number,
         "created_at": now(),
         "dependency_key": job.dependency_key,
         "python": made.python,
-        "streamlit_version": versions.get("streamlit"),
+        "streamlit_version": streamlit,
+        "static": static,
         "resolved": made.resolved,
         "as_of": made.as_of,
         "warnings": made.warnings,
@@ -84,12 +91,19 @@ def _complete(job: Job, made: Installed) -> None:
     write_json(Path(job.release, "release.json"), record)
 
 
-def _compile(job: Job, made: Installed, store: Path) -> None:
-    """Bytecode for what the first start did not import, at idle priority, one venv at a time.
+def _copy(job: Job, wheel: static_copy.Wheel) -> None:
+    """Streamlit's files for browsers to the platform's cache. Without a copy the app serves them itself."""
+    try:
+        static_copy.make(wheel, statics_in(Path(job.cache)))
+    except (OSError, static_copy.Changed) as error:
+        say(Path(job.run_log), f"install: Streamlit's files for browsers are not shared: {error}")
 
-    After the mark, so that nobody waits for it; ``-I -S`` so that nothing foreign runs.
+
+def _compile(job: Job, made: Installed, store: Path) -> None:
+    """Bytecode for what the first start did not import, one venv at a time.
+
+    ``-I -S`` so that nothing foreign runs.
     """
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     with Path(job.cache, "compile.lock").open("a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with suppress(OSError):  # an interpreter that went away meanwhile: Python compiles by itself

@@ -76,16 +76,19 @@ class Page(Exchange):
         body, tag = self._kept_body, _HEAD_TAG.search(self._kept_body)
         if tag is None or _ROOT not in body:
             return self._kept_head + body
-        body = b"%b%b%b" % (body[: tag.end()], self._script(), body[tag.end() :])
+        statics, key = self.client.gateway.statics, self.target.route.static
+        shared, rest = statics.shared_page(key, body[tag.end() :])
+        body = b"%b%b%b" % (body[: tag.end()], self._script(shared), rest)
         return _fresh(self._kept_head, b"Content-Length: %d\r\n" % len(body)) + body
 
-    def _script(self) -> bytes:
+    def _script(self, shared: str) -> bytes:
         gateway = self.client.gateway
         return gateway.templates.render(
             "pages/tab.html",
             base=f"{gateway.options.prefix}/apps/{self.target.app_id}/",
             mark=f"~r{self.target.route.release}/",
             components="_stcore/bidi-components/",
+            shared=shared,
         ).encode()
 
 

@@ -43,7 +43,8 @@ class Answer:
         """Its bytes on the wire; ``dates`` are uvicorn's default headers."""
         first = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\n"
         lines = [f"{name}: {value}\r\n" for name, value in self.fields]
-        lines.append(f"Content-Length: {len(self.body)}\r\n")
+        if self.status != HTTPStatus.NOT_MODIFIED:  # there it would be the length of what is not sent
+            lines.append(f"Content-Length: {len(self.body)}\r\n")
         if close:
             lines.append("Connection: close\r\n")
         common = b"".join(b"%b: %b\r\n" % pair for pair in dates)

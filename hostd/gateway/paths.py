@@ -1,4 +1,4 @@
-"""A request's path, decided once: to an app, to the console, home, or to our own routes.
+"""A request's path, decided once: to an app, to the console, home, to a shared file, or to our own routes.
 
 What two programs could read in two ways is refused rather than repaired: a request must not be routed
 by one reading and answered by another.
@@ -20,6 +20,8 @@ _HIDDEN = re.compile(rb"/*_stcore/+(?:metrics|script-health-check)/*", re.IGNORE
 _PROBE = re.compile(rb".+/_stcore/(?:health|host-config)/?")
 _MAX_KEPT = 256
 """Bytes of a path whose place is kept: long ones are rare, and would fill the memory."""
+SHARED = b"~static"
+"""Stands where an app's id would, in the addresses of Streamlit's files that all apps share."""
 _MARK = re.compile(rb"~r([1-9][0-9]{0,8})/")
 
 
@@ -30,6 +32,7 @@ class Kind(Enum):
     HOME = auto()
     CONSOLE = auto()
     APP = auto()
+    SHARED = auto()
 
 
 class Place(NamedTuple):
@@ -90,6 +93,8 @@ def _split(path: bytes, prefix: bytes) -> Place:
         return Place(Kind.CONSOLE, local, rest=tail if len(local) > len(b"/console") else None)
     if head == b"apps" and tail:
         app_id, slash, rest = tail.partition(b"/")
+        if app_id == SHARED:
+            return Place(Kind.SHARED, local, rest=rest)
         if rest.startswith(b"~r") and (mark := _MARK.match(rest)):
             return _marked(app_id, int(mark[1]), rest[mark.end() :])
         return Place(Kind.APP, local, app_id.decode("latin-1"), rest if slash else None)

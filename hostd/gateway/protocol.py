@@ -12,6 +12,8 @@ from hostd.gateway.paths import Kind, Place, locate
 from hostd.gateway.reading import Reading
 from hostd.gateway.refusal import Refused
 from hostd.gateway.shared import Gateway
+from hostd.gateway.shared_file import SharedFile
+from hostd.gateway.squeezed import Squeezed, squeezes
 from hostd.gateway.turns import Reply, Turn
 
 
@@ -121,6 +123,8 @@ class GatewayProtocol(Reading):
             return self._reply(head, redirect(b"%b%b/%b%b" % (prefix, base, question, query)))
         if place.hidden:
             return self._reply(head, problem(404, "There is nothing here for visitors."))
+        if place.kind is Kind.SHARED:
+            return self._shared(head, place.rest or b"")
         table = self.gateway.lookup()
         route = table.console if place.kind is Kind.CONSOLE else table.apps.get(place.app_id)
         if route is None or (route.port is None and place.wrong_base):
@@ -131,16 +135,27 @@ class GatewayProtocol(Reading):
             return self._reply(head, pages.for_route(head, 503, route, None))
         host = b"" if head.get(b"host") else self._local_host()
         request = upstream_head(head, prefix + place.local, self.forwarding, host, whole=page)
-        kind = Page if page else Asset if target.others else Exchange
+        kind = Page if page else Asset if target.others else Squeezed if squeezes(head, place) else Exchange
         return kind(self, head, place, target, request, keep_alive=head.keep_alive)
 
     def _local_host(self) -> bytes:
         host, port = self.server or ("localhost", None)
         return f"{host}:{port}".encode() if port else b"localhost"
 
+    def _shared(self, head: Head, path: bytes) -> Turn:
+        found = self.gateway.statics.find(head, path)
+        if isinstance(found, Answer):
+            return self._reply(head, found)
+        return SharedFile(self, head, found, keep_alive=_stays(head))
+
     def _reply(self, head: Head, answer: Answer) -> Reply:
-        keep = head.keep_alive and not head.has_body and not head.websocket
+        keep = _stays(head)
         return Reply(self, head, self._encode(head, answer, close=not keep), keep_alive=keep)
+
+
+def _stays(head: Head) -> bool:
+    """Whether the connection is in step after an answer that did not wait for a body."""
+    return head.keep_alive and not head.has_body and not head.websocket
 
 
 def protocol_class(gateway: Gateway) -> type[GatewayProtocol]:

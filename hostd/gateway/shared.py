@@ -8,7 +8,9 @@ from hostd.gateway.affinity import Sessions
 from hostd.gateway.options import GatewayOptions, TrustedProxies
 from hostd.gateway.pages import Pages
 from hostd.gateway.pool import Pool
+from hostd.gateway.statics import Statics
 from hostd.models import RoutingTable
+from hostd.static_files import StaticCopies
 from hostd.templating import Templates
 
 
@@ -16,9 +18,13 @@ class Gateway:
     """The routes, the options, the pages, the connections to all apps, and whose sessions are where."""
 
     def __init__(
-        self, lookup: Callable[[], RoutingTable], options: GatewayOptions, templates: Templates
+        self,
+        lookup: Callable[[], RoutingTable],
+        options: GatewayOptions,
+        templates: Templates,
+        copies: StaticCopies | None = None,
     ) -> None:
-        """Raises ValueError when a trusted proxy is no address or network."""
+        """Without ``copies`` no files are shared. Raises ValueError when a trusted proxy is no network."""
         self.lookup = lookup
         self.options = options
         self.prefix = options.prefix.encode("ascii")
@@ -27,6 +33,7 @@ class Gateway:
         self.pool = Pool(options)
         self.sessions = Sessions()
         self.trusted = TrustedProxies(options.trusted_proxies)
+        self.statics = Statics(options.prefix, copies)
 
     def busy(self, port: int) -> int:
         """How many connections of visitors the process at ``port`` has at work: WebSockets and requests.

@@ -236,8 +236,7 @@ class Deployer:
         self.registry.note(ticket, app.app_id, serve=self._serving(app, port), **found, **changes)
 
     def _serving(self, app: App, port: int) -> Serving:
-        version = outcomes.record(self._release(app, app.target)).get("streamlit_version")
-        return Serving(app.target, port, version if isinstance(version, str) else "")
+        return Serving.made(app.target, port, outcomes.record(self._release(app, app.target)))
 
     def _release(self, app: App, number: int) -> ReleaseLayout:
         return self.layout.app(app.app_id).release(number)

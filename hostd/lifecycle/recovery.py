@@ -7,7 +7,7 @@ import logging
 import shutil
 from collections.abc import Mapping
 
-from hostd import bundles
+from hostd import bundles, static_files
 from hostd.health import Ports
 from hostd.layout import Layout, parse_program, program_name
 from hostd.lifecycle import outcomes
@@ -30,6 +30,7 @@ def take_in(layout: Layout, store: Store, registry: Registry) -> None:
     registry.load()
     for app_id in registry.ids():
         _sweep_releases(layout, registry, app_id)
+    _sweep_statics(layout, registry)
 
 
 def _sweep_releases(layout: Layout, registry: Registry, app_id: str) -> None:
@@ -43,6 +44,21 @@ def _sweep_releases(layout: Layout, registry: Registry, app_id: str) -> None:
             if release.venv.is_symlink():
                 release.venv.unlink()
             shutil.rmtree(release.venv, ignore_errors=True)
+
+
+def _sweep_statics(layout: Layout, registry: Registry) -> None:
+    """Copies of Streamlit's files that no release names go. It reads every release, but hardly ever."""
+    old = static_files.untouched(layout.statics)
+    if not old:
+        return
+    folders = [layout.app(app_id) for app_id in registry.ids()]
+    releases = [folder.release(number) for folder in folders for number in bundles.numbers(folder)]
+    named = {outcomes.record(release).get("static") for release in releases}
+    for key in old:
+        if key in named:
+            static_files.touch(layout.statics, key)
+        else:
+            static_files.remove(layout.statics, key)
 
 
 def reopen(layout: Layout, registry: Registry, ports: Ports, states: Mapping[str, ProcessState]) -> None:
@@ -62,8 +78,8 @@ def reopen(layout: Layout, registry: Registry, ports: Ports, states: Mapping[str
             continue  # its port is free for whoever took it meanwhile
         ports.hold(name, app.port)
         if app.release is not None and state.pid == app.pid:
-            version = outcomes.record(layout.app(app.app_id).release(app.release)).get("streamlit_version")
-            registry.serve(app.app_id, Serving(app.release, app.port, version or ""))
+            record = outcomes.record(layout.app(app.app_id).release(app.release))
+            registry.serve(app.app_id, Serving.made(app.release, app.port, record))
 
 
 def _hold_what_runs(layout: Layout, ports: Ports, states: Mapping[str, ProcessState]) -> None:

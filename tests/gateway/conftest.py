@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, WebSocket
 
 from hostd.gateway import Gateway, GatewayOptions, GatewayProtocol, protocol_class
 from hostd.models import Route, RoutingTable, Status
+from hostd.static_files import StaticCopies
 from hostd.templating import Templates
 
 from .wire import Backend, Script, wait_until
@@ -66,11 +67,12 @@ def running(
     console: Route = CONSOLE_DOWN,
     options: GatewayOptions | None = None,
     loop: Loop = "uvloop",
+    copies: StaticCopies | None = None,
 ) -> Iterator[Running]:
     """A gateway on a free port."""
     table = RoutingTable(console, MappingProxyType(dict(apps or {})))
     result: list[Running] = []
-    gateway = Gateway(lambda: result[0].table, options or GatewayOptions(), Templates())
+    gateway = Gateway(lambda: result[0].table, options or GatewayOptions(), Templates(), copies)
     protocol = protocol_class(gateway)
     config = uvicorn.Config(
         our_routes(),
