@@ -14,11 +14,13 @@ from playwright.sync_api import Browser, expect
 from hostd.gateway import Gateway, GatewayOptions
 from hostd.gateway.tunnel import VisitorEnd
 from hostd.models import Route, RoutingTable, Status
+from hostd.static_files import StaticCopies
 from tests.browser import OpenTab, Visit, person
 from tests.platform import until
 
 from .conftest import CONSOLE_DOWN, Running, StartBackend, StartGateway, running
 from .releases import install, ready, release
+from .static_wheel import copied
 from .wire import Wire, plain, wait_until
 
 VERSIONS = {
@@ -28,15 +30,18 @@ VERSIONS = {
     "1.50.0": [],
     "1.67.0": [],
 }
+UNSHARED = ("1.50.0",)
+"""Versions whose files each release serves itself here; those of the others come from a copy."""
 
 
 @dataclass
 class Deployed:
-    """An app of which release 1 is active, and release 2 about to be."""
+    """An app of which release 1 is active, and release 2 about to be; ``static`` is its files' copy, if any."""
 
     version: str
     door: Running
     ports: dict[int, int]
+    static: str
 
     @property
     def url(self) -> str:
@@ -49,7 +54,7 @@ class Deployed:
     def route(self, active: int, *draining: int) -> None:
         """Make one release the active one; the others named drain."""
         older = MappingProxyType({number: self.ports[number] for number in draining})
-        route = Route(Status.RUNNING, self.ports[active], "x", active, older, self.version)
+        route = Route(Status.RUNNING, self.ports[active], "x", active, older, self.version, self.static)
         self.door.table = RoutingTable(CONSOLE_DOWN, MappingProxyType({"x": route}))
 
     def cut(self) -> None:
@@ -130,14 +135,20 @@ def deployed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     python = install(folder / "venv", [f"streamlit=={version}", *VERSIONS[version]])
     with ExitStack() as stack:
         ports = {n: stack.enter_context(release(python, folder / str(n), n)) for n in (1, 2)}
-        door = stack.enter_context(running())
+        static, copies = "", StaticCopies(folder / "copies")
+        if version not in UNSHARED:
+            packages = next((folder / "venv").glob("lib/*/site-packages"))
+            static, copies = copied(packages, folder / "copies", version)
+        door = stack.enter_context(running(copies=copies))
         ready(*ports.values())
-        yield Deployed(version, door, ports)
+        yield Deployed(version, door, ports, static)
 
 
 def test_each_tab_stays_with_its_release(deployed: Deployed, browser: Browser, tab: OpenTab) -> None:
     """Widgets, uploads, pictures, downloads and reconnects of two tabs: each is its own release's."""
     somebody = person(browser)
+    asked: list[str] = []
+    somebody.on("request", lambda request: asked.append(request.url))
     deployed.route(1)
     old = _open(deployed, tab(somebody), 1)
     deployed.route(2, 1)
@@ -145,6 +156,9 @@ def test_each_tab_stays_with_its_release(deployed: Deployed, browser: Browser, t
     for visit, number in ((old, 1), (new, 2)):
         _use(visit, number, "ann")
         assert visit.download("Give it back") == ("a.txt", f"from {number} for ann".encode())
+
+    whose = {"/apps/~static/" in url for url in asked if "/static/" in url and "/app/static/" not in url}
+    assert whose == {bool(deployed.static)}  # what is loaded later as well
 
     deployed.cut()
     wait_until(lambda: all(deployed.gateway.tunnels(port) for port in deployed.ports.values()), "both back")
