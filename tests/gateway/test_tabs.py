@@ -36,7 +36,7 @@ UNSHARED = ("1.50.0",)
 
 @dataclass
 class Deployed:
-    """An app of which release 1 is active, and release 2 about to be; ``static`` is its files' copy, if any."""
+    """An app of which release 1 is active, and release 2 about to be; ``static`` is its copy, if any."""
 
     version: str
     door: Running
