@@ -23,8 +23,7 @@ def read(copies: StaticCopies, key: str, name: str, *codings: str) -> bytes:
     """A file's bytes in the first coding that there is."""
     body = copies.find(key, name, codings)
     assert body is not None
-    with copies.open(body) as file:
-        return file.read()
+    return copies.read_whole(body)
 
 
 def test_every_coding_holds_the_same(tmp_path: Path) -> None:
@@ -121,7 +120,7 @@ def test_keys_of_strangers_open_nothing(tmp_path: Path) -> None:
 def test_memory_for_bodies_is_bounded(tmp_path: Path) -> None:
     """The least asked for goes first."""
     key, copies = copied(lay_down(tmp_path / "a"), tmp_path / "copies")
-    bodies = [static_files.Body(key, "", f"{n}.js", 500_000) for n in range(100)]
+    bodies = [static_files.Body(key, "", n, 500_000, 0) for n in range(100)]
     for body in bodies:
         copies.keep(body, bytes(500_000))
         assert copies.kept(bodies[0]) is not None
@@ -143,6 +142,5 @@ def test_old_copies_can_be_told_and_removed(tmp_path: Path) -> None:
     assert body is not None
     static_files.remove(folder, key)
     assert [path.name for path in folder.iterdir()] == ["lock"]
-    with copies.open(body) as file:  # whoever has it open goes on
-        assert file.read() == SCRIPT
+    assert copies.read_whole(body) == SCRIPT  # whoever has it open goes on
     assert static_files.untouched(tmp_path / "nowhere") == []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import zipfile
+import zlib
 from typing import TYPE_CHECKING
 
 from hostd.gateway.head import Head
 from hostd.gateway.statics import File
 from hostd.gateway.turns import Turn
-from hostd.static_files import SMALL
+from hostd.static_files import SMALL, Damaged
 
 if TYPE_CHECKING:
     from hostd.gateway.visitor import Visitor
@@ -22,6 +22,9 @@ _PIECE = 64 * 1024
 
 class SharedFile(Turn):
     """Small files are kept in memory once they were read; large ones are read as the visitor takes them."""
+
+    response_started = True
+    """What uvicorn's cycles say when an answer can't be replaced any more."""
 
     def __init__(self, client: Visitor, head: Head, file: File, *, keep_alive: bool) -> None:
         super().__init__(client, head, keep_alive=keep_alive)
@@ -52,7 +55,7 @@ class SharedFile(Turn):
         """A file that can't be read to its end is cut: half of it must not be kept as if it were whole."""
         try:
             if data is None and self._file.body.size <= SMALL:
-                data = await asyncio.to_thread(self._whole)
+                data = await asyncio.to_thread(self._file.copies.read_whole, self._file.body)
                 self._file.copies.keep(self._file.body, data)
             self.client.transport.write(self._answer_head())
             if data is None:
@@ -62,19 +65,20 @@ class SharedFile(Turn):
                     await self._piece(data[begin : begin + _PIECE])
             if not self.disconnected:
                 self.complete()
-        except (OSError, zipfile.BadZipFile):
-            logger.exception("%s can't be read", self._file.body)
+        except Exception:  # whatever it is: nobody may wait for an answer that does not come
+            logger.exception("%s can't be sent", self._file.body)
             self.client.cut(reset=True)
 
-    def _whole(self) -> bytes:
-        with self._file.copies.open(self._file.body) as file:
-            return file.read()
-
     async def _stream(self) -> None:
-        file = await asyncio.to_thread(self._file.copies.open, self._file.body)
-        with file:
-            while not self.disconnected and (piece := await asyncio.to_thread(file.read, _PIECE)):
-                await self._piece(piece)
+        copies, body, crc = self._file.copies, self._file.body, 0
+        for begin in range(0, body.size, _PIECE):
+            piece = await asyncio.to_thread(copies.read, body, begin, _PIECE)
+            crc = zlib.crc32(piece, crc)
+            if begin + len(piece) == body.size and crc != body.crc:
+                raise Damaged(body)
+            await self._piece(piece)
+            if self.disconnected:
+                return
 
     async def _piece(self, piece: bytes) -> None:
         if not self.disconnected:
