@@ -34,12 +34,10 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 def squeezes(head: Head, place: Place) -> bool:
     """Whether the answer may be compressed by us: one of Streamlit's files, whole, for one who takes gzip."""
+    if _NAME.fullmatch(place.rest or b"") is None:
+        return False
     plain = head.method == b"GET" and head.version == "1.1" and not head.upgrade and not head.get(b"range")
-    return (
-        plain
-        and _NAME.fullmatch(place.rest or b"") is not None
-        and "gzip" in accepted(head.get(b"accept-encoding"))
-    )
+    return plain and "gzip" in accepted(head.get(b"accept-encoding"))
 
 
 class Squeezed(Exchange):

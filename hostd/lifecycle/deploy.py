@@ -236,7 +236,7 @@ class Deployer:
         self.registry.note(ticket, app.app_id, serve=self._serving(app, port), **found, **changes)
 
     def _serving(self, app: App, port: int) -> Serving:
-        return Serving.made(app.target, port, outcomes.record(self._release(app, app.target)))
+        return outcomes.serving(self._release(app, app.target), port)
 
     def _release(self, app: App, number: int) -> ReleaseLayout:
         return self.layout.app(app.app_id).release(number)

@@ -11,6 +11,7 @@ from typing import Any
 from hostd import bundles, store, words
 from hostd.errors import HostdError
 from hostd.layout import AppLayout, ReleaseLayout
+from hostd.lifecycle.registry import Serving
 from hostd.models import App, Asked, Failure, Source, Strategy
 from hostd.outcome import Outcome, ReleaseState
 from hostd.runlog import now, say
@@ -23,6 +24,14 @@ def record(release: ReleaseLayout) -> dict[str, Any]:
     with contextlib.suppress(store.BadState):
         return store.read_json(release.record)
     return {}
+
+
+def serving(release: ReleaseLayout, port: int) -> Serving:
+    """What visitors reach once a complete release serves on ``port``."""
+    made = record(release)
+    return Serving(
+        int(release.root.name), port, made.get("streamlit_version") or "", made.get("static") or ""
+    )
 
 
 def asked(release: ReleaseLayout) -> Asked:

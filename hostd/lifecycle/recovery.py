@@ -12,7 +12,7 @@ from hostd.health import Ports
 from hostd.layout import Layout, parse_program, program_name
 from hostd.lifecycle import outcomes
 from hostd.lifecycle.adoption import adopt_all
-from hostd.lifecycle.registry import Registry, Serving
+from hostd.lifecycle.registry import Registry
 from hostd.models import Status, Wish
 from hostd.store import BadState, Store, read_json
 from hostd.supervisor import ProcessState
@@ -78,8 +78,8 @@ def reopen(layout: Layout, registry: Registry, ports: Ports, states: Mapping[str
             continue  # its port is free for whoever took it meanwhile
         ports.hold(name, app.port)
         if app.release is not None and state.pid == app.pid:
-            record = outcomes.record(layout.app(app.app_id).release(app.release))
-            registry.serve(app.app_id, Serving.made(app.release, app.port, record))
+            release = layout.app(app.app_id).release(app.release)
+            registry.serve(app.app_id, outcomes.serving(release, app.port))
 
 
 def _hold_what_runs(layout: Layout, ports: Ports, states: Mapping[str, ProcessState]) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import logging
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -41,11 +41,6 @@ class Serving:
     port: int
     streamlit: str = ""
     static: str = ""
-
-    @classmethod
-    def made(cls, release: int, port: int, record: Mapping[str, Any]) -> Serving:
-        """With what the release's ``record`` (release.json) says of its Streamlit."""
-        return cls(release, port, record.get("streamlit_version") or "", record.get("static") or "")
 
 
 class _Keep:
@@ -258,8 +253,8 @@ class Registry:
         if serving is None:
             return Route(app.status, None, app.name, draining=MappingProxyType(draining))
         draining.pop(serving.release, None)
-        made = {"streamlit": serving.streamlit, "static": serving.static}
-        return Route(app.status, serving.port, app.name, serving.release, MappingProxyType(draining), **made)
+        made = (serving.streamlit, serving.static)
+        return Route(app.status, serving.port, app.name, serving.release, MappingProxyType(draining), *made)
 
 
 _STATUS = {
