@@ -41,9 +41,8 @@ st.title("Figures")
 st.dataframe(figures)
 st.line_chart(figures, x="month", y="sales")
 """
-DRAWN = (
-    "() => document.querySelector('.stDataFrame canvas') && document.querySelector('.stVegaLiteChart canvas')"
-)
+DRAWN = """() => document.querySelector('.stDataFrame canvas')
+    && document.querySelector('.stVegaLiteChart :is(canvas, svg.marks)')"""
 QUIET = 0.5
 """Seconds without a request under way that end a page."""
 GOAL_FIRST, GOAL_REQUESTS, GOAL_BYTES = 0.36, 10, 50_000

@@ -68,7 +68,7 @@ def show(visit: Visit, url: str) -> dict[str, bool]:
     visit.page.goto(url)
     expect(visit.page.get_by_role("heading", name="Figures")).to_be_visible()
     expect(visit.page.get_by_test_id("stDataFrame").locator("canvas").first).to_be_visible()
-    expect(visit.page.get_by_test_id("stVegaLiteChart").locator("canvas").first).to_be_visible()
+    expect(visit.page.get_by_test_id("stVegaLiteChart").locator("canvas, svg.marks").first).to_be_visible()
     visit.page.wait_for_load_state("networkidle")
     return {address: number in cached for number, address in asked.items() if address.startswith("http")}
 
