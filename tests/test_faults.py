@@ -138,7 +138,13 @@ def test_orphans_of_another_life_are_ended(rough: Platform) -> None:
 
 
 def test_reboot_runs_what_ran(rough: Platform) -> None:
-    """Power off while one app runs and another installs: after the boot both run."""
+    """Power off while one app runs and another installs: after the boot both run.
+
+    One that was stopped stays so, and supervisord does not read its section.
+    """
+    stopped = rough.running("stopped before")
+    rough.api.post(f"/apps/{stopped}/stop")
+    assert f"{stopped}.r1" in rough.supervisorctl("status")
     runs = rough.running("before")
     installs = rough.create("during", requirements=SLOW_INSTALL)
     rough.wait(installs, "installing")
@@ -150,7 +156,11 @@ def test_reboot_runs_what_ran(rough: Platform) -> None:
     rough.start()
     rough.wait(runs, "running")
     rough.wait(installs, "running", timeout=240)
-    for app_id in (runs, installs):
+    assert f"{stopped}.r1" not in rough.supervisorctl("status")
+    assert not list((rough.data / "supervisor" / "apps").glob(f"{stopped}*"))
+    rough.api.post(f"/apps/{stopped}/start")
+    rough.wait(stopped, "running")
+    for app_id in (runs, installs, stopped):
         assert rough.serves(app_id)
         rough.api.delete(f"/apps/{app_id}")
 

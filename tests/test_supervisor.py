@@ -10,6 +10,7 @@ from supervisor.xmlrpc import Faults
 
 from hostd.errors import SupervisorFault
 from hostd.layout import Layout
+from hostd.lifecycle.launching import KNOWN_AT_REST
 from hostd.supervisor import EXITED, STOPPED, Supervisor
 from tests.platform import Platform, until
 
@@ -146,3 +147,24 @@ def test_many_removals_do_not_pile_up(platform: Platform, supervisor: Supervisor
     assert "plain" in states
     assert not [name for name in states if name.startswith("plain") and name != "plain"]
     assert platform.answers()
+
+
+def test_few_stopped_programs_stay_known(platform: Platform, supervisor: Supervisor, section: Path) -> None:
+    """An app that is stopped while many are is forgotten by supervisord; it starts again all the same."""
+    app_id = platform.running("one of many")
+    others = [section.with_name(f"plain{number}.conf") for number in range(KNOWN_AT_REST)]
+    try:
+        for other in others:
+            supervisor.put(other.stem, other, SECTION.format(name=other.stem, note=""))
+        assert platform.api.post(f"/apps/{app_id}/stop").json()["status"] == "stopped"
+        assert supervisor.state(f"{app_id}.r1") is None
+        assert not section.with_name(f"{app_id}.r1.conf").exists()
+        platform.api.post(f"/apps/{app_id}/start")
+        platform.wait(app_id, "running")
+    finally:
+        for other in others:
+            supervisor.remove(other.stem, other)
+    until(lambda: platform.serves(app_id), 10)
+    platform.api.post(f"/apps/{app_id}/stop")
+    assert "STOPPED" in platform.supervisorctl("status", f"{app_id}.r1")
+    platform.api.delete(f"/apps/{app_id}")

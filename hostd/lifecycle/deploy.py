@@ -143,7 +143,7 @@ class Deployer:
             self.drainer.end(app.app_id, number)
         self.launcher.drop_others(app, app.release)
         if app.release is not None:
-            self.launcher.stop(program_name(app.app_id, app.release))
+            self.launcher.rest(app.app_id, app.release)
         self.launcher.ports.keep_only(app.app_id)
         if app.status is not Status.STOPPED:
             say(run_log, "stop: the app is stopped")
@@ -174,7 +174,7 @@ class Deployer:
             return
         if app.release is not None:
             self.registry.serve(app.app_id, None)
-            self.supervisor.stop(program_name(app.app_id, app.release))
+            self.launcher.rest(app.app_id, app.release)
         self.launcher.ports.keep_only(app.app_id, *_drained(app))
         changes: dict[str, Any] = {"status": Status.FAILED, "error": failure, "pid": None, "restart": False}
         self.registry.note(ticket, app.app_id, serve=None, deploying=None, **changes)
