@@ -4,6 +4,7 @@
 backend, through nginx, and through hostd's gateway, the order turning; under two minutes in all.
 
 - latency: the median of the round's round trips; *added* is what is left after taking off the direct ones
+- hand-over: hostd's gateway with STREAMLIT_HOST_HAND_OVER=1, where the app's process answers by itself
 - CPU: user and system time of the proxy's process(es) from /proc, per request or round trip
 
 The client is a raw asyncio protocol on uvloop which counts bytes, and so is the backend: what they cost is
@@ -22,6 +23,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
 import uvloop
@@ -43,23 +45,30 @@ class Scenario:
     size: int = 0
 
 
+_STREAM = "/~r1/_stcore/stream"
+"""As a tab asks for it that knows its release: such a WebSocket may be handed over."""
+
 SCENARIOS = (
     Scenario("GET 200 B, 8 connections", "/small", 8000, connections=8),
     Scenario("GET 200 B, 1 connection", "/small", 3000),
     Scenario("GET 1 MB", "/large", 250),
-    Scenario("WebSocket 100 B", "/ws", 5000, size=100),
-    Scenario("WebSocket 10 kB", "/ws", 4000, size=10_000),
-    Scenario("WebSocket 1 MB", "/ws", 200, size=1_000_000),
+    Scenario("WebSocket 100 B", _STREAM, 5000, size=100),
+    Scenario("WebSocket 10 kB", _STREAM, 4000, size=10_000),
+    Scenario("WebSocket 1 MB", _STREAM, 200, size=1_000_000),
 )
 
 
 @dataclass(slots=True)
 class Target:
-    """Where the client connects, and whose CPU time is looked at (None: there is no proxy)."""
+    """Where the client connects, and whose CPU time is looked at (None: there is no proxy).
+
+    ``only_websockets``: what else it does is the same as another target's.
+    """
 
     name: str
     port: int
     pid: int | None = None
+    only_websockets: bool = False
     latency: dict[str, Samples] = field(default_factory=dict)
     cpu: dict[str, Samples] = field(default_factory=dict)
 
@@ -186,13 +195,18 @@ def scaled(factor: float) -> Iterator[Scenario]:
 def run(targets: list[Target], rounds: int, scale: float) -> None:
     """All rounds; one small one before them warms everything up."""
     for scenario in scaled(scale / 20):
-        for target in targets:
+        for target in concerned(targets, scenario):
             measure(target, scenario)
     for number in range(rounds):
         for scenario in scaled(scale):
             turn = number % len(targets)
-            for target in targets[turn:] + targets[:turn]:
+            for target in concerned(targets[turn:] + targets[:turn], scenario):
                 target.add(scenario, *measure(target, scenario))
+
+
+def concerned(targets: list[Target], scenario: Scenario) -> list[Target]:
+    """Those that the scenario says something about."""
+    return [target for target in targets if scenario.size or not target.only_websockets]
 
 
 def rows(targets: list[Target]) -> Iterator[tuple[str, ...]]:
@@ -201,7 +215,7 @@ def rows(targets: list[Target]) -> Iterator[tuple[str, ...]]:
     direct = targets[0]
     reference = next((target for target in targets if target.name == "nginx"), None)
     for scenario in SCENARIOS:
-        for target in targets:
+        for target in concerned(targets, scenario):
             name = scenario.name
             cells = (name, target.name, target.latency[name].show(1e6, 0))
             if target is direct:
@@ -241,7 +255,8 @@ def main() -> None:
     print(f"before: {load()}")
     begin = time.perf_counter()
     with ExitStack() as stack:
-        backend = stack.enter_context(peers.backend())
+        folder = stack.enter_context(TemporaryDirectory(prefix="hostd-bench-"))
+        backend = stack.enter_context(peers.backend(folder))
         targets = [Target("direct", backend)]
         if program := find_nginx():
             nginx = peers.nginx(program, backend, options.nginx_buffer)
@@ -249,6 +264,8 @@ def main() -> None:
         else:
             print(NO_NGINX)
         targets.append(Target("hostd", *stack.enter_context(peers.gateway(backend))))
+        handing = stack.enter_context(peers.gateway(backend, folder=folder))
+        targets.append(Target("hand-over", *handing, only_websockets=True))
         run(targets, options.rounds, options.scale)
     taken = time.perf_counter() - begin
     print(f"after: {load()}")

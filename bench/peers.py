@@ -1,8 +1,10 @@
 """The servers of the gateway's benchmark, each a process of its own.
 
-``python -m bench.peers backend PORT``: a stand-in for an app that costs next to nothing.
-``python -m bench.peers gateway PORT BACKEND_PORT…``: hostd's gateway in front of it, as in hostd/main.py;
-each backend is an app of its own: ``bench``, ``bench1``, and so on.
+``python -m bench.peers backend PORT FOLDER``: a stand-in for an app that costs next to nothing; it takes
+visitors' sockets in FOLDER, as hostd/runner.py does for Streamlit.
+``python -m bench.peers gateway PORT FOLDER BACKEND_PORT…``: hostd's gateway in front of it, as in
+hostd/main.py; each backend is an app of its own: ``bench``, ``bench1``, and so on. WebSockets are handed
+over by the sockets in FOLDER (``-``: they are not).
 nginx gets a configuration that does the same work: streaming, kept-alive upstream connections, Upgrade.
 """
 
@@ -27,6 +29,7 @@ import uvloop
 from bench.measure import free_port, wait_for
 from hostd.gateway import Gateway, GatewayOptions, protocol_class
 from hostd.models import Route, RoutingTable, Status
+from hostd.runner import Door
 from hostd.templating import Templates
 
 BASE = "/apps/bench"
@@ -164,7 +167,12 @@ SWITCH = (
 )
 
 
-async def _serve_backend(port: int) -> None:
+def _read_head(protocol: Backend, _transport: object, head: bytes) -> None:
+    protocol.data_received(head)
+
+
+async def _serve_backend(port: int, folder: Path) -> None:
+    _door = Door(folder / str(port), Backend, _read_head)
     server = await asyncio.get_running_loop().create_server(Backend, "127.0.0.1", port)
     await server.serve_forever()
 
@@ -173,14 +181,15 @@ async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None:
     """hostd's own routes: not asked here."""
 
 
-def _serve_gateway(port: int, backends: list[int]) -> None:
-    routes = [Route(Status.RUNNING, backend, "bench") for backend in backends]
+def _serve_gateway(port: int, folder: str, backends: list[int]) -> None:
+    routes = [Route(Status.RUNNING, backend, "bench", release=1) for backend in backends]
+    options = GatewayOptions(hand_over=None if folder == "-" else Path(folder))
     name = BASE.rpartition("/")[2]
     apps = {f"{name}{number or ''}": route for number, route in enumerate(routes)}
     table = RoutingTable(routes[0], MappingProxyType(apps))
     config = uvicorn.Config(
         _nothing, host="127.0.0.1", port=port, loop="uvloop", ws="none", lifespan="off", log_config=None,
-        http=protocol_class(Gateway(lambda: table, GatewayOptions(), Templates())),
+        http=protocol_class(Gateway(lambda: table, options, Templates())),
         access_log=False, server_header=False, proxy_headers=False,
     )  # fmt: skip
     uvicorn.Server(config).run()
@@ -205,18 +214,18 @@ def _listens(port: int) -> bool:
 
 
 @contextmanager
-def backend() -> Iterator[int]:
-    """The stand-in for an app; its port."""
+def backend(folder: str) -> Iterator[int]:
+    """The stand-in for an app; its port. ``folder`` is for its socket."""
     port = free_port()
-    with _process([sys.executable, "-m", "bench.peers", "backend", str(port)], port):
+    with _process([sys.executable, "-m", "bench.peers", "backend", str(port), folder], port):
         yield port
 
 
 @contextmanager
-def gateway(*backends: int) -> Iterator[tuple[int, int]]:
-    """hostd's gateway in front of them: (port, pid)."""
+def gateway(*backends: int, folder: str = "-") -> Iterator[tuple[int, int]]:
+    """hostd's gateway in front of them: (port, pid). ``folder``: see above."""
     port = free_port()
-    command = [sys.executable, "-m", "bench.peers", "gateway", str(port), *map(str, backends)]
+    command = [sys.executable, "-m", "bench.peers", "gateway", str(port), folder, *map(str, backends)]
     with _process(command, port) as process:
         yield port, process.pid
 
@@ -242,9 +251,9 @@ def main() -> None:
     what, port, *more = sys.argv[1:]
     if what == "backend":
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve_backend(int(port)))
+            runner.run(_serve_backend(int(port), Path(more[0])))
     else:
-        _serve_gateway(int(port), [int(backend) for backend in more])
+        _serve_gateway(int(port), more[0], [int(backend) for backend in more[1:]])
 
 
 if __name__ == "__main__":

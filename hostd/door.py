@@ -57,7 +57,8 @@ def prepare(layout: Layout) -> None:
     if len(os.fsencode(layout.socket)) > SOCKET_PATH_LIMIT:
         raise SettingsError(f"STREAMLIT_HOST_DATA={layout.root}: is too long a path for supervisord's socket")
     try:
-        for folder in (layout.apps, layout.cache, layout.logs, layout.sections, layout.root / "console"):
+        own = (layout.sections, layout.hand_over, layout.root / "console")
+        for folder in (layout.apps, layout.cache, layout.logs, *own):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise SettingsError(

@@ -131,6 +131,11 @@ class Layout:
         return self.supervisor / "events.sock"
 
     @property
+    def hand_over(self) -> Path:
+        """By port, where apps' processes take visitors' sockets (hostd/runner.py), and how many they have."""
+        return self.supervisor / "hand_over"
+
+    @property
     def lock(self) -> Path:
         """Held as long as a platform runs on this data folder."""
         return self.supervisor / "lock"

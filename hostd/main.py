@@ -92,6 +92,7 @@ def _gateway(settings: Settings, registry: Registry, templates: Templates, layou
         prefix=settings.path_prefix,
         public_scheme=urlsplit(settings.public_base).scheme,
         trusted_proxies=settings.trusted_proxies,
+        hand_over=layout.hand_over if settings.hand_over else None,
     )
     return Gateway(lambda: registry.table, options, templates, StaticCopies(layout.statics))
 

@@ -135,6 +135,7 @@ class Settings:
     first_session_timeout: int = _setting("FIRST_SESSION_TIMEOUT", _integer(1, 3_600), 60)
     resolve_as_of: bool = _setting("RESOLVE_AS_OF", _boolean, True)
     trusted_proxies: tuple[str, ...] = _setting("TRUSTED_PROXIES", _networks, ())
+    hand_over: bool = _setting("HAND_OVER", _boolean, False)
     own_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     build_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     app_environment: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -44,6 +44,10 @@ class Target(NamedTuple):
         """Whether a session will begin, or go on, behind a 101 to this request."""
         return self.route.release is not None and place.rest in _STREAMS
 
+    def is_named(self, place: Place) -> bool:
+        """Whether the request's path alone says that it goes to this process."""
+        return _port_of_mark(place, self.route) == self.port
+
 
 class Sessions:
     """Which process each session is in. Used from one event loop only."""

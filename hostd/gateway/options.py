@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from pathlib import Path
 
 Network = IPv4Network | IPv6Network
 
@@ -17,6 +18,7 @@ class GatewayOptions:
     ``X-Forwarded-*`` is appended to; everybody else's is replaced. ``head_timeout`` is how long an app
     may take until its answer's head; bodies and WebSockets have no limit. ``idle_timeout`` is how long
     an unused connection to an app is kept: below uvicorn's 5 s, so that the app never closes first.
+    ``hand_over`` is the folder with the sockets of the apps' runners, None when they have none.
     """
 
     prefix: str = ""
@@ -29,6 +31,7 @@ class GatewayOptions:
     half_close_timeout: float = 10.0
     shutdown_grace: float = 0.3
     max_connections_per_app: int = 500
+    hand_over: Path | None = None
 
 
 class TrustedProxies:

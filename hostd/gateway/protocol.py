@@ -5,6 +5,7 @@ from __future__ import annotations
 from hostd.gateway.affinity import choose
 from hostd.gateway.asset import Asset
 from hostd.gateway.exchange import Exchange
+from hostd.gateway.hand_over import HandedOver
 from hostd.gateway.head import MAX_HEAD, Field, Head, upstream_head
 from hostd.gateway.page import Page, is_page
 from hostd.gateway.pages import Answer, problem, redirect
@@ -136,6 +137,8 @@ class GatewayProtocol(Reading):
         host = b"" if head.get(b"host") else self._local_host()
         request = upstream_head(head, prefix + place.local, self.forwarding, host, whole=page)
         kind = Page if page else Asset if target.others else Squeezed if squeezes(head, place) else Exchange
+        if head.websocket and self.gateway.hand_over.wanted(self, head, place, target):
+            kind = HandedOver
         return kind(self, head, place, target, request, keep_alive=head.keep_alive)
 
     def _local_host(self) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hostd.gateway.affinity import Sessions
+from hostd.gateway.hand_over import HandOver
 from hostd.gateway.options import GatewayOptions, TrustedProxies
 from hostd.gateway.pages import Pages
 from hostd.gateway.pool import Pool
@@ -31,6 +32,7 @@ class Gateway:
         self.templates = templates
         self.pages = Pages(templates)
         self.pool = Pool(options)
+        self.hand_over = HandOver(options.hand_over)
         self.sessions = Sessions()
         self.trusted = TrustedProxies(options.trusted_proxies)
         self.statics = Statics(options.prefix, copies)
@@ -40,8 +42,8 @@ class Gateway:
 
         Any thread may ask. A tab whose WebSocket just broke is not among them until it comes back.
         """
-        return self.pool.busy(port)
+        return self.pool.busy(port) + self.hand_over.open(port)
 
     def tunnels(self, port: int) -> int:
         """How many WebSockets the process at ``port`` has open. Any thread may ask."""
-        return self.pool.tunnels(port)
+        return self.pool.tunnels(port) + self.hand_over.open(port)

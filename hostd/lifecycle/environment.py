@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 from hostd.health import LOOPBACK
-from hostd.layout import AppLayout
+from hostd.layout import AppLayout, Layout
 from hostd.models import App, Asked
 from hostd.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+RUNNER = ROOT / "hostd" / "runner.py"
 
 _STREAMLIT = {
     "STREAMLIT_SERVER_ADDRESS": LOOPBACK,  # unset, Streamlit asks the internet for its own address
@@ -49,6 +51,9 @@ def launch_spec(
         "PATH": f"{venv}/bin:{settings.app_environment.get('PATH', '/usr/local/bin:/usr/bin:/bin')}",
     }
     argv = [f"{venv}/bin/streamlit", "run", asked.source.entry]
+    if settings.hand_over:
+        argv = [f"{venv}/bin/python", str(RUNNER), *argv]
+        env["HOSTD_HAND_OVER"] = str(Layout(settings.data).hand_over / str(port))
     return {"argv": argv, "env": env, "cwd": str(release.bundle)}
 
 
