@@ -37,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "DRAIN_MINUTES": 30,
     "FIRST_SESSION_TIMEOUT": 60,
     "RESOLVE_AS_OF": True,
+    "HAND_OVER": False,
     "TRUSTED_PROXIES": (),
 }
 
@@ -63,6 +64,7 @@ GOOD = [
     ("DRAIN_MINUTES", "0", 0),
     ("FIRST_SESSION_TIMEOUT", "5", 5),
     ("RESOLVE_AS_OF", "0", False),
+    ("HAND_OVER", "1", True),
     ("TRUSTED_PROXIES", "10.0.0.0/8, ::1", ("10.0.0.0/8", "::1/128")),
 ]
 
@@ -110,6 +112,7 @@ BAD = [
     ("DRAIN_MINUTES", "-1"),
     ("FIRST_SESSION_TIMEOUT", "0"),
     ("RESOLVE_AS_OF", "perhaps"),
+    ("HAND_OVER", "maybe"),
     ("TRUSTED_PROXIES", "10.0.0.0/8;10.1.0.0/16"),
 ]
 
