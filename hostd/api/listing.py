@@ -11,7 +11,7 @@ import bisect
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any
@@ -76,7 +76,7 @@ class Listing:
     views: Views
     public_base: str
     _life: str = field(default_factory=lambda: secrets.token_hex(8))
-    _made: dict[tuple[str, str], tuple[App, tuple[int, ...], bytes]] = field(default_factory=dict)
+    _made: dict[tuple[str, str], tuple[App, bytes]] = field(default_factory=dict)
 
     def list_apps(
         self,
@@ -86,7 +86,9 @@ class Listing:
     ) -> Response:
         """Every app, oldest first; or a page of those that match."""
         after = _decoded(asked.cursor, asked.sort) if asked.cursor else None
-        tag = self._tag(language, asked.model_dump())
+        version = self.registry.version  # before the apps: a tag may be too old, never too new
+        live = {app.app_id: told for app in self.registry.restless() if (told := self.views.live(app))}
+        tag = self._tag(version, language, asked.model_dump(), live)
         headers = {"ETag": tag, "Vary": "Accept-Language, Authorization", "Cache-Control": "no-cache"}
         if _matches(if_none_match, tag):
             return Response(status_code=304, headers=headers)
@@ -95,16 +97,14 @@ class Listing:
         headers["X-Total-Count"] = str(len(found))
         if page and page[-1] is not found[-1]:
             query = asked.model_dump(mode="json") | {"cursor": _encoded(page[-1], asked.sort)}
-            told = urlencode({name: value for name, value in query.items() if value}, doseq=True)
-            headers["Link"] = f'<{self.public_base}/api/apps?{told}>; rel="next"'
-        body = b"[" + b",".join([self._json(app, language) for app in page]) + b"]"
+            following = urlencode({name: value for name, value in query.items() if value}, doseq=True)
+            headers["Link"] = f'<{self.public_base}/api/apps?{following}>; rel="next"'
+        body = b"[" + b",".join([self._json(app, language, live) for app in page]) + b"]"
         return Response(body, headers=headers, media_type="application/json")
 
-    def _tag(self, *asked: Any) -> str:
-        """Another whenever the answer may be another; the version is read before the apps."""
-        live = [self.views.live(app) for app in self.registry.restless()]
-        told = json.dumps([self._life, self.registry.version, asked, live])
-        return f'"{hashlib.sha256(told.encode()).hexdigest()[:32]}"'
+    def _tag(self, *told: Any) -> str:
+        """Another whenever the answer may be another."""
+        return f'"{hashlib.sha256(json.dumps([self._life, *told]).encode()).hexdigest()[:32]}"'
 
     def _found(self, asked: Asked) -> list[App]:
         apps = self.registry.all()
@@ -114,15 +114,17 @@ class Listing:
             apps = [app for app in apps if wanted in app.name.casefold() or wanted in app.app_id.casefold()]
         return apps if asked.sort is Sort.CREATED else sorted(apps, key=_KEYS[asked.sort])
 
-    def _json(self, app: App, language: str) -> bytes:
-        live = self.views.live(app)
+    def _json(self, app: App, language: str, live: Mapping[str, Any]) -> bytes:
+        """What has live parts is made each time."""
         made = self._made.get((app.app_id, language))
-        if made is None or made[0] is not app or made[1] != live:
+        if made is not None and made[0] is app and app.app_id not in live:
+            return made[1]
+        text = self.views.app(app, language).model_dump_json().encode()
+        if not self.views.live(app):
             if len(self._made) >= _CACHED:
                 self._made.clear()  # apps that are gone; the others are made anew
-            made = (app, live, self.views.app(app, language).model_dump_json().encode())
-            self._made[app.app_id, language] = made
-        return made[2]
+            self._made[app.app_id, language] = (app, text)
+        return text
 
 
 def _page(apps: list[App], after: tuple[str, str] | None, asked: Asked) -> list[App]:
