@@ -12,7 +12,13 @@ import pytest
 
 from hostd import static_files
 from hostd.builds import static_copy
+from hostd.layout import Layout
+from hostd.lifecycle.recovery import take_in
+from hostd.lifecycle.registry import Registry
+from hostd.models import App, Route, Status, Wish
+from hostd.runlog import now
 from hostd.static_files import StaticCopies
+from hostd.store import Store, write_json
 
 from .gateway.static_wheel import FILES, SCRIPT, VERSION, copied, lay_down
 
@@ -144,3 +150,25 @@ def test_old_copies_can_be_told_and_removed(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["lock"]
     assert copies.read_whole(body) == SCRIPT  # whoever has it open goes on
     assert static_files.untouched(tmp_path / "nowhere") == []
+
+
+def test_a_start_removes_what_no_release_names(tmp_path: Path) -> None:
+    """Old and named: kept, and young again. Old and not named: gone. Young: kept, whoever names it."""
+    layout = Layout(tmp_path)
+    store = Store(layout)
+    app = App("x", "X", Status.STOPPED, Wish.STOPPED, 1, "secret", now(), now())
+    release = layout.app("x").release(1)
+    release.root.mkdir(parents=True)
+    store.save_in(layout.app("x"), app)
+    keys = [copied(lay_down(tmp_path / n, {JS: n.encode()}), layout.statics)[0] for n in ("a", "b", "c")]
+    write_json(release.record, {"release": 1, "static": keys[0]})
+    long_ago = time.time() - (static_files.UNUSED_DAYS + 1) * 86_400
+    for key in keys[:2]:
+        os.utime(static_files.pack(layout.statics, key), (long_ago, long_ago))
+
+    take_in(layout, store, Registry(store, Route(Status.RUNNING, 1, "console")))
+
+    copies = StaticCopies(layout.statics)
+    assert [copies.has(key, JS) for key in keys] == [True, False, True]
+    assert static_files.untouched(layout.statics) == []
+    assert not list(layout.statics.glob(f"{keys[1]}*"))
