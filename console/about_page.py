@@ -28,7 +28,7 @@ def _counts(say: Say, health: dict[str, Any]) -> None:
     apps = health.get("apps", {})
     with st.container(horizontal=True):
         st.metric(say("about_total"), apps.get("total", 0), border=True)
-        for status in ("running", "stopped", "failed"):
+        for status in ("running", "sleeping", "stopped", "failed"):
             st.metric(say(status), apps.get(status, 0), border=True)
 
 

@@ -54,11 +54,12 @@ def _head(desk: Desk, app: App) -> None:
 
 def _actions(desk: Desk, app: App) -> None:
     say, off = desk.say, app.status in {"stopped", "failed"}
-    if off and st.button(say("start"), icon=":material/play_arrow:"):
+    asleep = app.status == "sleeping"
+    if (off or asleep) and st.button(say("start"), icon=":material/play_arrow:"):
         act(desk, app, "start")
     if not off and st.button(say("stop"), icon=":material/stop:"):
         act(desk, app, "stop")
-    if not off and st.button(say("restart"), icon=":material/restart_alt:"):
+    if not (off or asleep) and st.button(say("restart"), icon=":material/restart_alt:"):
         act(desk, app, "restart")
     if st.button(say("delete"), icon=":material/delete:", type="tertiary"):
         ask_delete(app)
@@ -69,6 +70,8 @@ def _state(desk: Desk, app: App) -> None:
     with st.container():
         if app.busy:
             on_its_way(app, desk.say)
+        elif app.status == "sleeping":
+            st.caption(desk.say("now_sleeping", name=plain(app.name)))
         else:
             failure(desk, app)
 

@@ -170,4 +170,6 @@ def _actions(desk: Desk, app: App) -> None:
 def _choices(app: App) -> list[str]:
     if app.status in {"stopped", "failed"}:
         return ["start", "details", "delete"]
+    if app.status == "sleeping":
+        return ["start", "stop", "details", "delete"]
     return ["stop", "restart", "details", "delete"]

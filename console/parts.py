@@ -16,9 +16,10 @@ LOG_LINES = 400
 LOG_HEIGHT = 380
 
 COLOURS = {"created": "gray", "installing": "blue", "starting": "blue", "running": "green",
-           "stopped": "gray", "failed": "red"}  # fmt: skip
+           "stopped": "gray", "failed": "red", "sleeping": "violet"}  # fmt: skip
 ICONS = {"created": "hourglass_empty", "installing": "downloading", "starting": "rocket_launch",
-         "running": "check_circle", "stopped": "pause_circle", "failed": "error"}  # fmt: skip
+         "running": "check_circle", "stopped": "pause_circle", "failed": "error",
+         "sleeping": "bedtime"}  # fmt: skip
 STEPS = ("waiting", "installing", "starting", "first_session", "switching")
 STEP_OF = {"created": "waiting", "installing": "installing", "starting": "starting"}
 """A new app's status, where hostd names no step."""

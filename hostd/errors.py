@@ -15,6 +15,7 @@ HostdError                      500  something broke; what to do is in the text
 │   └── TooManyRequests         429
 ├── Unavailable                 503  try again later
 │   ├── NoFreePort
+│   ├── NoRoom
 │   └── SupervisorUnavailable        supervisord did not answer
 ├── SupervisorFault                  supervisord answered with a fault
 ├── DiskFull                    507
@@ -140,6 +141,12 @@ class NoFreePort(Unavailable):
     """Every port of the apps' pool is leased or taken by a stranger."""
 
     title = "No free port"
+
+
+class NoRoom(Unavailable):
+    """One more app would not fit into the memory."""
+
+    title = "No memory left"
 
 
 class SupervisorUnavailable(Unavailable):

@@ -18,7 +18,7 @@ import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
-from hostd import __version__, problems
+from hostd import __version__, memory, problems
 from hostd.api import Api, Problem
 from hostd.gateway import Gateway, GatewayOptions, protocol_class
 from hostd.guard import Guard
@@ -31,6 +31,7 @@ from hostd.lifecycle.gate import Gate
 from hostd.lifecycle.installing import Installer
 from hostd.lifecycle.launching import Launcher
 from hostd.lifecycle.registry import Registry
+from hostd.lifecycle.sleeping import Sleeper
 from hostd.lifecycle.takeover import Takeover
 from hostd.lifecycle.workers import Slots
 from hostd.models import Route, Status
@@ -73,6 +74,7 @@ def build(settings: Settings) -> House:
     ports = Ports(settings.port_min, settings.port_max)
     launcher = Launcher(**shared, ports=ports, health=Health(), slots=Slots(settings.parallel_starts))
     gateway = _gateway(settings, registry, templates, layout)
+    registry.on_change(gateway.waking.routes_changed)
     rooms: Any = {"layout": layout, "registry": registry, "launcher": launcher}
     deployer = Deployer(
         **rooms,
@@ -82,8 +84,10 @@ def build(settings: Settings) -> House:
         gate=Gate(**rooms, settings=settings, installer=installer),
         drainer=Drainer(**rooms, busy=gateway.busy),
         takeover=Takeover(**rooms, supervisor=supervisor),
+        sleeper=Sleeper(**rooms, settings=settings, visits=gateway, memory=memory.available),
     )
     lifecycle = Lifecycle(settings=settings, layout=layout, store=store, registry=registry, deployer=deployer)
+    gateway.waking.wake_by(lifecycle.wake)
     return House(settings, layout, templates, lifecycle, gateway)
 
 

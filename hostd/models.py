@@ -211,6 +211,8 @@ class Route:
     the one behind ``port``, and ``draining`` the ports of older ones whose sessions go on, newest first.
     ``streamlit`` is the version behind ``port`` ('1.67.0'), which decides what the page can be told, and
     ``static`` the key of the platform's copy of its files for browsers, '' when there is none.
+    ``generation`` changes with each process of the app. ``wakes``: nothing answers now, but a request that
+    is held will be answered: the app sleeps, or starts again.
     """
 
     status: Status
@@ -220,6 +222,8 @@ class Route:
     draining: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     streamlit: str = ""
     static: str = ""
+    generation: int = 0
+    wakes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

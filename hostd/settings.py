@@ -46,17 +46,15 @@ def _integer(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _minutes(text: str) -> float:
+    if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text):
+        raise ValueError("must be a number of minutes from 0 to 999999")
+    return float(text)
+
+
 def _boolean(text: str) -> bool:
-    words = {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "on": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "off": False,
-    }
+    yes, no = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+    words = dict.fromkeys(yes, True) | dict.fromkeys(no, False)
     if text.lower() not in words:
         raise ValueError("must be 1 or 0 (true/false, yes/no, on/off)")
     return words[text.lower()]
@@ -132,6 +130,8 @@ class Settings:
     parallel_starts: int = _setting("PARALLEL_STARTS", _integer(1, 64), 2)
     retain_releases: int = _setting("RETAIN_RELEASES", _integer(1, 10_000), 10)
     drain_minutes: int = _setting("DRAIN_MINUTES", _integer(0, 100_000), 30)
+    idle_minutes: float = _setting("IDLE_MINUTES", _minutes, 30.0)
+    memory_reserve_mb: int = _setting("MEMORY_RESERVE_MB", _integer(0, 100_000_000), 300)
     first_session_timeout: int = _setting("FIRST_SESSION_TIMEOUT", _integer(1, 3_600), 60)
     resolve_as_of: bool = _setting("RESOLVE_AS_OF", _boolean, True)
     trusted_proxies: tuple[str, ...] = _setting("TRUSTED_PROXIES", _networks, ())

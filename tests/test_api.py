@@ -36,6 +36,7 @@ OPERATIONS = {
     "list_apps", "create_app", "get_app", "update_app", "delete_app", "start_app", "stop_app", "restart_app",
     "get_logs", "stream_logs", "get_file", "get_health", "list_releases", "create_release", "get_release",
     "get_bundle", "get_diff", "activate_release", "drain_release", "list_files", "list_gallery",
+    "keep_app_awake",
 }  # fmt: skip
 PER_APP = [
     ("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/start"), ("POST", "/stop"), ("POST", "/restart"),

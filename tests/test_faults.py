@@ -25,7 +25,7 @@ CRASHING = b"import os, streamlit as st\nst.write('going')\nos._exit(7)\n"
 @pytest.fixture(scope="module")
 def rough() -> Iterator[Platform]:
     """A platform that may be killed."""
-    with running_platform() as made:
+    with running_platform(STREAMLIT_HOST_IDLE_MINUTES="0") as made:
         yield made
 
 
@@ -49,6 +49,18 @@ def test_killed_app_is_back_without_help(rough: Platform) -> None:
     assert rough.serves(app_id)
     assert after["port"] == before["port"]
     assert "was killed by signal 9" in rough.logs(app_id)
+    rough.api.delete(f"/apps/{app_id}")
+
+
+def test_an_app_that_ran_for_a_while_is_back_as_well(rough: Platform) -> None:
+    """A crash after the first ten seconds is EXITED to supervisord, until it starts the app again."""
+    app_id = rough.running("settled")
+    until(lambda: "RUNNING" in rough.supervisorctl("status", f"{app_id}.r1"), 30)
+    before = rough.app(app_id)["pid"]
+    kill(before)
+    until(lambda: rough.app(app_id)["pid"] not in (None, before), 30)
+    assert rough.wait(app_id, "running")["error"] is None
+    assert rough.serves(app_id)
     rough.api.delete(f"/apps/{app_id}")
 
 
@@ -210,7 +222,7 @@ def test_app_that_never_answers_is_a_start_timeout() -> None:
 
 def test_strangers_port_is_passed_over_and_an_exhausted_pool_says_so() -> None:
     """A port that a stranger holds is not used; with no port left a create is refused with 503, whole."""
-    platform = Platform(pool=3)
+    platform = Platform(pool=3, STREAMLIT_HOST_IDLE_MINUTES="0")
     with contextlib.closing(socket.socket()) as stranger:
         stranger.bind(("127.0.0.1", platform.pool[0]))
         stranger.listen()

@@ -26,6 +26,7 @@ FRAME: dict[str, tuple[str, str]] = {
     "running": ("Running", "运行中"),
     "stopped": ("Stopped", "已停止"),
     "failed": ("Failed", "失败"),
+    "sleeping": ("Sleeping", "休眠中"),
     # hostd is away, or wants a token
     "away_title": ("hostd is not answering", "暂时联系不上 hostd"),
     "away_text": (

@@ -119,6 +119,10 @@ UPLOADS: dict[str, tuple[str, str]] = {
     "now_switching": ("All is well. Sending new visitors over…", "一切正常，正在切换新访客…"),
     "now_running": ("{name} is online.", "{name} 已上线。"),
     "now_stopped": ("{name} is stopped.", "{name} 已停止。"),
+    "now_sleeping": (
+        "{name} sleeps, and wakes by itself at the next visit.",
+        "{name} 正在休眠，下次访问时会自动唤醒。",
+    ),
     "now_updating": (
         "Release {release} is on its way. Visitors keep the old one until it has proved itself.",
         "版本 {release} 正在部署。在它通过检查之前，访客仍使用旧版本。",

@@ -66,6 +66,7 @@ class Api:
             ("POST", "/apps/{app_id}/start", self.start_app, {}),
             ("POST", "/apps/{app_id}/stop", self.stop_app, {}),
             ("POST", "/apps/{app_id}/restart", self.restart_app, {}),
+            ("POST", "/apps/{app_id}/keep-awake", self.keep_app_awake, {}),
             ("GET", "/apps/{app_id}/logs", self.get_logs, {}),
             ("GET", "/apps/{app_id}/logs/stream", self.stream_logs, {"response_class": EventStream}),
             *releases.routes(form),
@@ -129,6 +130,15 @@ class Api:
     def restart_app(self, app_id: Id, language: Language) -> AppOut:
         """Give an app a new process."""
         return self._views.app(self._lifecycle.restart(app_id), language)
+
+    def keep_app_awake(
+        self,
+        app_id: Id,
+        language: Language,
+        minutes: Annotated[float, Query(ge=0, le=100_000, description="From now on; 0 takes it back")],
+    ) -> AppOut:
+        """Let an app not sleep for a while though nobody visits it: it works in the background."""
+        return self._views.app(self._lifecycle.keep_awake(app_id, minutes), language)
 
     def get_logs(self, app_id: Id, tail: Annotated[int, Query(ge=1, le=10_000)] = 200) -> LogsOut:
         """The last lines of run.log."""

@@ -39,7 +39,7 @@ class Views:
         own = ("app_id", "name", "status", "pid", "created_at", "updated_at", "release", "entry")
         more = ("awake_until", "requirements_sha256", "app_sha256", "streamlit_version")
         # The port of one that does not run is only what it would like to have again.
-        port = None if app.status in (Status.STOPPED, Status.FAILED) else app.port
+        port = None if app.status in (Status.STOPPED, Status.FAILED, Status.SLEEPING) else app.port
         return AppOut(
             **{name: getattr(app, name) for name in (*own, *more)},
             port=port,

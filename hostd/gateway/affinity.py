@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from hostd.gateway.head import Head
@@ -30,6 +30,10 @@ _SESSION_ID = re.compile(rb"2\x24([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _COMPRESSED = 0x40
 _MAX_MESSAGE = 64 * 1024
 _MAX_SESSIONS = 10_000
+
+
+ASLEEP = 0
+"""A target's port while its app has no process, and will have one soon."""
 
 
 class Target(NamedTuple):
@@ -93,6 +97,8 @@ def choose(sessions: Sessions, head: Head, place: Place, route: Route, *, page: 
     others: tuple[int, ...] = ()
     if route.draining and not page:
         port, others = _affine(sessions, head, place, route)
+    if port is None and route.wakes:
+        port = ASLEEP
     return None if port is None else Target(place.app_id, route, port, others)
 
 
@@ -151,3 +157,13 @@ def _inflated(stream: bytes) -> bytes:
         return zlib.decompressobj(-zlib.MAX_WBITS).decompress(stream[start : start + length], _MAX_MESSAGE)
     except zlib.error:
         return b""
+
+
+def learn(
+    sessions: Sessions, lookup: Callable[[], RoutingTable], app_id: str, port: int, stream: bytes
+) -> bool:
+    """Remember where the session lives that a WebSocket's first bytes tell of; whether they told of one."""
+    session = session_in(stream)
+    if session is not None:
+        sessions.learn(lookup(), app_id, port, session)
+    return session is not None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hostd.gateway import tunnel
-from hostd.gateway.affinity import Target, session_in
+from hostd.gateway.affinity import ASLEEP, Target, learn
 from hostd.gateway.head import MAX_HEAD, Head
 from hostd.gateway.pages import Trouble
 from hostd.gateway.paths import Place
@@ -51,7 +52,10 @@ class Exchange(Turn):
         return self._upstream.write_paused
 
     def start(self) -> None:
-        """Take a connection to the app, or make one."""
+        """Take a connection to the app, or make one; one that sleeps is woken first."""
+        if self.port == ASLEEP:
+            self.client.gateway.waking.join(self)
+            return
         upstream = self.client.gateway.pool.take(self.port)
         if upstream is not None:
             self._attach(upstream)
@@ -60,7 +64,7 @@ class Exchange(Turn):
 
     def _connect(self) -> None:
         if not self.client.gateway.pool.connect(self.port, self):
-            self._fail(503, Trouble.BUSY)
+            self.fail(503, Trouble.BUSY)
 
     def connected(self, upstream: Upstream) -> None:
         """A connection was made for this exchange."""
@@ -78,8 +82,11 @@ class Exchange(Turn):
         if active is not None and active != self.port:
             self.port = active  # a draining release has ended before the routes say so
             self.start()
+        elif self.client.gateway.sleeps(self.target):
+            self.port = ASLEEP  # it fell asleep, or went to start anew, just now
+            self.start()
         else:
-            self._fail(503, Trouble.UNREACHABLE)
+            self.fail(503, Trouble.UNREACHABLE)
 
     def _attach(self, upstream: Upstream) -> None:
         self._upstream = upstream
@@ -161,22 +168,16 @@ class Exchange(Turn):
         """The app answered 101: from here on the two sockets are one."""
         if not self.websocket:
             upstream.abandon()
-            self._fail(502, Trouble.BROKEN)
+            self.fail(502, Trouble.BROKEN)
             return
         self.client.log_access(self.head, 101)
         self.response_complete = True
         self._upstream = None
-        understood = self._learn if self.target.has_session(self.place) else None
+        gateway, understood = self.client.gateway, None
+        if self.target.has_session(self.place):
+            understood = partial(learn, gateway.sessions, gateway.lookup, self.target.app_id, self.port)
         early = self._early
         tunnel.splice(self.client, upstream, answer=raw, behind=behind, early=early, understood=understood)
-
-    def _learn(self, stream: bytes) -> bool:
-        """Remember where the session lives that a tunnel's first bytes tell of."""
-        session = session_in(stream)
-        if session is not None:
-            gateway = self.client.gateway
-            gateway.sessions.learn(gateway.lookup(), self.target.app_id, self.port, session)
-        return session is not None
 
     def on_broken(self, upstream: Upstream, error: Exception | None) -> None:
         """The connection ended, or made no sense, before the response was whole."""
@@ -189,7 +190,7 @@ class Exchange(Turn):
             self._connect()
         else:
             logger.warning("port %d: no answer: %s", self.port, error or "the app closed")
-            self._fail(502, Trouble.BROKEN)
+            self.fail(502, Trouble.BROKEN)
 
     def _may_retry(self, upstream: Upstream) -> bool:
         """The app closed a resting connection just as it was taken (RFC 9110 section 9.2.2)."""
@@ -200,9 +201,10 @@ class Exchange(Turn):
         """The app did not answer in time."""
         self._upstream = None
         logger.warning("port %d: no answer in time", self.port)
-        self._fail(504, Trouble.SILENT)
+        self.fail(504, Trouble.SILENT)
 
-    def _fail(self, status: int, trouble: Trouble) -> None:
+    def fail(self, status: int, trouble: Trouble | None) -> None:
+        """Answer in the app's place. Without ``trouble`` the route's status says what is the matter."""
         self.keep_alive = self.keep_alive and not self.head.has_body and not self.websocket
         self.client.answer(self, status, trouble)
         self.complete()
@@ -234,6 +236,8 @@ class Exchange(Turn):
     def abort(self) -> None:
         """The visitor is gone: the app learns it at once."""
         super().abort()
+        if self._upstream is None and not self._started:
+            self.client.gateway.waking.leave(self)
         self.leave_upstream()
 
     def leave_upstream(self) -> None:

@@ -19,6 +19,7 @@ class GatewayOptions:
     may take until its answer's head; bodies and WebSockets have no limit. ``idle_timeout`` is how long
     an unused connection to an app is kept: below uvicorn's 5 s, so that the app never closes first.
     ``hand_over`` is the folder with the sockets of the apps' runners, None when they have none.
+    ``wake_hold`` is how long a request is held for an app that starts.
     """
 
     prefix: str = ""
@@ -30,6 +31,7 @@ class GatewayOptions:
     idle_timeout: float = 4.0
     half_close_timeout: float = 10.0
     shutdown_grace: float = 0.3
+    wake_hold: float = 20.0
     max_connections_per_app: int = 500
     hand_over: Path | None = None
 

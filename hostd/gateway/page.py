@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from hostd.gateway.affinity import ASSETS
 from hostd.gateway.exchange import Exchange
 from hostd.gateway.head import Head
+from hostd.gateway.pages import Answer
 from hostd.gateway.paths import Kind, Place
 from hostd.gateway.response import ResponseReader, header_lines
 from hostd.models import Route
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 MAX_PAGE = 256 * 1024
 """Bytes of a page that may be marked; Streamlit's is a few thousand long."""
+
+GENERATION = b"~generation"
+"""The path, from an app's base, at which a tab asks whether its process is still the one it knows."""
 
 _HTML = re.compile(rb"\r\ncontent-type:[ \t]*text/html", re.IGNORECASE)
 _ENCODED = re.compile(rb"\r\ncontent-encoding:(?![ \t]*identity[ \t]*\r)", re.IGNORECASE)
@@ -38,6 +42,18 @@ def is_page(head: Head, place: Place, route: Route) -> bool:
         return False
     reads = head.method in (b"GET", b"HEAD") and not head.has_body and not head.upgrade
     return reads and place.rest is not None and not place.rest.startswith(ASSETS)
+
+
+def generation(place: Place, route: Route) -> Answer:
+    """What a tab that comes back is told: a process that it does not know means that its session is gone."""
+    drains = place.release in route.draining
+    body = b"" if drains else generation_of(route).encode()
+    return Answer(200, (("Content-Type", "text/plain"), ("Cache-Control", "no-store")), body)
+
+
+def generation_of(route: Route) -> str:
+    """What tells one process of an app from the next."""
+    return f"{route.release}.{route.generation}"
 
 
 class Page(Exchange):
@@ -87,6 +103,7 @@ class Page(Exchange):
             "pages/tab.html",
             base=f"{gateway.options.prefix}/apps/{self.target.app_id}/",
             mark=f"~r{self.target.route.release}/",
+            generation=generation_of(self.target.route),
             components="_stcore/bidi-components/",
             shared=shared,
         ).encode()

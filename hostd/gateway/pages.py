@@ -28,6 +28,7 @@ class Trouble(StrEnum):
     BROKEN = "broken"
     SILENT = "silent"
     BUSY = "busy"
+    NO_ROOM = "no_room"
     UNKNOWN = "unknown"
 
 
@@ -64,6 +65,12 @@ def problem(status: int, detail: str, retry_after: int | None = None) -> Answer:
     retry = (("Retry-After", str(retry_after)),) if retry_after else ()
     fields = (("Content-Type", _PROBLEM), ("Cache-Control", "no-store"), *retry)
     return Answer(status, fields, json.dumps(document).encode())
+
+
+def sleeping_health() -> Answer:
+    """What an app that sleeps says of its health: it serves whoever comes."""
+    fields = (("Content-Type", "text/plain; charset=utf-8"), ("Cache-Control", "no-store"))
+    return Answer(200, (*fields, ("X-Hostd-Status", Status.SLEEPING)), b"ok")
 
 
 class Pages:

@@ -22,6 +22,7 @@ _MAX_KEPT = 256
 """Bytes of a path whose place is kept: long ones are rare, and would fill the memory."""
 SHARED = b"~static"
 """Stands where an app's id would, in the addresses of Streamlit's files that all apps share."""
+_HEALTH = (b"_stcore/health", b"healthz")
 _MARK = re.compile(rb"~r([1-9][0-9]{0,8})/")
 
 
@@ -41,7 +42,8 @@ class Place(NamedTuple):
     ``local`` is the path without the public prefix; ``rest`` what follows the app's (or console's)
     base and its slash, None when that slash is missing: then the visitor is redirected. ``release`` is
     the one named by a mark behind the app's id (``/apps/x/~r3/media/…``); the mark is in neither.
-    ``hidden``: this is an endpoint of Streamlit that is not for visitors: metrics, script runs.
+    ``hidden``: this is an endpoint of Streamlit that is not for visitors: metrics, script runs. ``pings``:
+    it asks for an app's health, as monitors do, and is no visit.
     """
 
     kind: Kind
@@ -50,6 +52,7 @@ class Place(NamedTuple):
     rest: bytes | None = None
     release: int | None = None
     hidden: bool = False
+    pings: bool = False
 
     @property
     def wrong_base(self) -> bool:
@@ -70,7 +73,9 @@ def _decide(path: bytes, prefix: bytes) -> Place:
     place = _split(path, prefix)
     if _UNUSUAL.search(path):
         _refuse_ambiguous(path, place, prefix)
-    return place._replace(hidden=True) if place.rest and _is_hidden(place.rest) else place
+    if not place.rest:
+        return place
+    return place._replace(hidden=_is_hidden(place.rest), pings=place.rest in _HEALTH)
 
 
 _known_place = lru_cache(maxsize=1024)(_decide)

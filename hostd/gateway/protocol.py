@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from hostd.gateway.affinity import choose
 from hostd.gateway.asset import Asset
 from hostd.gateway.exchange import Exchange
 from hostd.gateway.hand_over import HandedOver
 from hostd.gateway.head import MAX_HEAD, Field, Head, upstream_head
-from hostd.gateway.page import Page, is_page
-from hostd.gateway.pages import Answer, problem, redirect
+from hostd.gateway.page import GENERATION, Page, generation, is_page
+from hostd.gateway.pages import Answer, problem, redirect, sleeping_health
 from hostd.gateway.paths import Kind, Place, locate
 from hostd.gateway.reading import Reading
 from hostd.gateway.refusal import Refused
@@ -16,6 +18,7 @@ from hostd.gateway.shared import Gateway
 from hostd.gateway.shared_file import SharedFile
 from hostd.gateway.squeezed import Squeezed, squeezes
 from hostd.gateway.turns import Reply, Turn
+from hostd.models import Route, Status
 
 
 class GatewayProtocol(Reading):
@@ -117,29 +120,42 @@ class GatewayProtocol(Reading):
 
     def _turn(self, head: Head, place: Place) -> Turn:
         """The apps' and the console's: one exchange, or an answer of our own."""
-        prefix, pages = self.gateway.prefix, self.gateway.pages
-        if place.rest is None:
-            base = b"/console" if place.kind is Kind.HOME else place.local
-            question, query = head.target.partition(b"?")[1:]
-            return self._reply(head, redirect(b"%b%b/%b%b" % (prefix, base, question, query)))
-        if place.hidden:
-            return self._reply(head, problem(404, "There is nothing here for visitors."))
         if place.kind is Kind.SHARED:
             return self._shared(head, place.rest or b"")
         table = self.gateway.lookup()
         route = table.console if place.kind is Kind.CONSOLE else table.apps.get(place.app_id)
-        if route is None or (route.port is None and place.wrong_base):
-            return self._reply(head, pages.for_route(head, 404, route, None))
+        answer = self._own_answer(head, place, route)
+        if answer is not None or route is None:
+            return self._reply(head, answer or self.gateway.pages.for_route(head, 404, None, None))
+        if not place.pings:
+            self.gateway.seen[place.app_id] = monotonic()
         page = is_page(head, place, route)
         target = choose(self.gateway.sessions, head, place, route, page=page)
         if target is None:
-            return self._reply(head, pages.for_route(head, 503, route, None))
+            return self._reply(head, self.gateway.pages.for_route(head, 503, route, None))
         host = b"" if head.get(b"host") else self._local_host()
-        request = upstream_head(head, prefix + place.local, self.forwarding, host, whole=page)
+        path = self.gateway.prefix + place.local
+        request = upstream_head(head, path, self.forwarding, host, whole=page)
         kind = Page if page else Asset if target.others else Squeezed if squeezes(head, place) else Exchange
         if head.websocket and self.gateway.hand_over.wanted(self, head, place, target):
             kind = HandedOver
         return kind(self, head, place, target, request, keep_alive=head.keep_alive)
+
+    def _own_answer(self, head: Head, place: Place, route: Route | None) -> Answer | None:
+        """What no app is asked for."""
+        if place.rest is None:
+            base = b"/console" if place.kind is Kind.HOME else place.local
+            question, query = head.target.partition(b"?")[1:]
+            return redirect(b"%b%b/%b%b" % (self.gateway.prefix, base, question, query))
+        if place.hidden:
+            return problem(404, "There is nothing here for visitors.")
+        if route is None:
+            return None
+        if route.port is None:
+            if place.wrong_base:
+                return self.gateway.pages.for_route(head, 404, route, None)
+            return sleeping_health() if place.pings and route.status is Status.SLEEPING else None
+        return generation(place, route) if place.rest == GENERATION else None
 
     def _local_host(self) -> bytes:
         host, port = self.server or ("localhost", None)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hostd.gateway.affinity import Sessions
+from hostd.gateway.affinity import Sessions, Target
 from hostd.gateway.hand_over import HandOver
 from hostd.gateway.options import GatewayOptions, TrustedProxies
 from hostd.gateway.pages import Pages
 from hostd.gateway.pool import Pool
 from hostd.gateway.statics import Statics
+from hostd.gateway.waking import Waking
 from hostd.models import RoutingTable
 from hostd.static_files import StaticCopies
 from hostd.templating import Templates
@@ -34,8 +35,19 @@ class Gateway:
         self.pool = Pool(options)
         self.hand_over = HandOver(options.hand_over)
         self.sessions = Sessions()
+        self.waking = Waking(lookup, options.wake_hold)
+        self.seen: dict[str, float] = {}
         self.trusted = TrustedProxies(options.trusted_proxies)
         self.statics = Statics(options.prefix, copies)
+
+    def sleeps(self, target: Target) -> bool:
+        """Whether what ``target`` was chosen for has no process by now, and will have one."""
+        route = self.lookup().apps.get(target.app_id)
+        return route is not None and route.port is None and route.wakes
+
+    def last_seen(self, app_id: str) -> float:
+        """When the app was last visited (time.monotonic), 0 for never; monitors do not count. Any thread."""
+        return self.seen.get(app_id, 0.0)
 
     def busy(self, port: int) -> int:
         """How many connections of visitors the process at ``port`` has at work: WebSockets and requests.

@@ -52,6 +52,10 @@ TEXTS: dict[tuple[str, str], Text] = {
     ("zh", "silent"): Text("仍无响应", "应用响应时间过长，正在重试。", "无响应"),
     ("en", "busy"): Text("Very busy", "The app has too many visitors just now. It is tried again.", "busy"),
     ("zh", "busy"): Text("访问繁忙", "当前访问该应用的人太多，正在重试。", "繁忙"),
+    ("en", "no_room"): Text(
+        "No room just now", "The machine has no memory left for one more app. It is tried again.", "waiting"
+    ),
+    ("zh", "no_room"): Text("暂无空间", "服务器内存不足，暂时无法再启动应用，正在重试。", "等待中"),
     ("en", "unknown"): Text(
         "No such app",
         "There is no app at this address. It may have been deleted, or the link is incomplete.",

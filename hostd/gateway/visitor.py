@@ -183,7 +183,7 @@ class Visitor(HttpToolsProtocol):
 
     # Answers of our own
 
-    def answer(self, exchange: Exchange, status: int, trouble: Trouble) -> None:
+    def answer(self, exchange: Exchange, status: int, trouble: Trouble | None) -> None:
         """Write an answer of our own in the place of an app's."""
         answer = self.gateway.pages.for_route(exchange.head, status, exchange.target.route, trouble)
         self.transport.write(self._encode(exchange.head, answer, close=not exchange.keep_alive))

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hostd.errors import AppFailed, HostdError, Interrupted, SupervisorUnavailable, UnknownApp
@@ -21,6 +22,7 @@ from hostd.lifecycle.registry import Registry
 from hostd.lifecycle.releases import Releases
 from hostd.lifecycle.workers import Workers
 from hostd.models import App, Failure, FailureKind, Status, Wish
+from hostd.runlog import say
 from hostd.settings import Settings
 from hostd.store import Store, translated
 from hostd.supervisor import Changes
@@ -59,15 +61,29 @@ class Lifecycle:
         )
 
     def start(self, app_id: str) -> App:
-        """Ask an app to run. Raises UnknownApp, NoFreePort."""
+        """Ask an app to run. Raises UnknownApp, NoFreePort, NoRoom."""
+        if self.registry.get(app_id).status is not Status.RUNNING:
+            self.deployer.sleeper.make_room(self.workers.wake)
 
         def decide(app: App) -> dict[str, Any]:
-            if app.wish is Wish.RUNNING and app.status is not Status.FAILED:
+            if app.wish is Wish.RUNNING and app.status not in (Status.FAILED, Status.SLEEPING):
                 return {}
             self.deployer.launcher.ports.lease(program_name(app_id, app.target), app.port)
             return _asked_to_run(Status.STARTING if app.target == app.release else Status.CREATED)
 
         return self._ask(app_id, decide)
+
+    def wake(self, app_id: str) -> None:
+        """A visitor came to an app that sleeps. Raises UnknownApp, NoFreePort, NoRoom."""
+        if self.registry.get(app_id).status is Status.SLEEPING:
+            say(self.layout.app(app_id).log, "wake: a visitor came")
+            self.start(app_id)
+
+    def keep_awake(self, app_id: str, minutes: float) -> App:
+        """Let an app not sleep for so long, though nobody visits it; 0 takes that back. Raises UnknownApp."""
+        self.registry.get(app_id)
+        until = (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat() if minutes else None
+        return self.registry.amend(None, app_id, lambda _: {"awake_until": until})
 
     def restart(self, app_id: str) -> App:
         """Ask for a new process; for an app that does not run, the same as start."""
@@ -112,6 +128,7 @@ class Lifecycle:
         recovery.take_in(self.layout, self.store, self.registry)
         states = self.deployer.supervisor.states()
         recovery.reopen(self.layout, self.registry, self.deployer.launcher.ports, states)
+        recovery.let_sleep(self.registry, self.deployer.sleeper.sleeps_after_boot, states)
         self.observer.look()
 
     def watch(self, changes: Changes, interval: float = 1.5) -> None:
@@ -119,6 +136,7 @@ class Lifecycle:
         while not self._closing.is_set():
             try:
                 self.observer.look()
+                self.deployer.sleeper.look(self.workers.wake)
                 self.registry.save_pending()
             except SupervisorUnavailable as error:
                 log.warning("%s", error)

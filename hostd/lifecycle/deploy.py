@@ -11,11 +11,13 @@ from hostd import bundles
 from hostd.errors import AppFailed
 from hostd.layout import Layout, ReleaseLayout, program_name
 from hostd.lifecycle import outcomes
-from hostd.lifecycle.draining import Drainer
+from hostd.lifecycle.draining import Drainer, drained
 from hostd.lifecycle.gate import Gate, Passed
 from hostd.lifecycle.installing import Installer
 from hostd.lifecycle.launching import Launcher
-from hostd.lifecycle.registry import Registry, Serving, Ticket
+from hostd.lifecycle.registry import Registry, Ticket
+from hostd.lifecycle.routing import Serving
+from hostd.lifecycle.sleeping import Sleeper
 from hostd.lifecycle.takeover import Takeover
 from hostd.models import App, Asked, Failure, Status, Step, Strategy, Wish
 from hostd.runlog import say
@@ -36,6 +38,7 @@ class Deployer:
     gate: Gate
     drainer: Drainer
     takeover: Takeover
+    sleeper: Sleeper
 
     def step(self, ticket: Ticket) -> bool:
         """Take the next step towards what is asked; False when there is none left.
@@ -53,6 +56,8 @@ class Deployer:
             return False
         if app.target != app.release:
             return self.deploy(ticket, app)
+        if app.status is Status.SLEEPING and not app.restart:
+            return self.sleeper.lie_down(ticket, app)
         if app.files_in is not None:
             self.takeover.give_back(app)
         if app.restart:
@@ -63,7 +68,7 @@ class Deployer:
         """Bring the target release up, beside the one that serves if there is one, and switch to it."""
         app = self._bring_back(ticket, app)
         asked = outcomes.asked(self._release(app, app.target))
-        self.launcher.ports.keep_only(app.app_id, app.release, app.target, *_drained(app))
+        self.launcher.ports.keep_only(app.app_id, app.release, app.target, *drained(app))
         self.installer.install(ticket, app, asked)
         running = self.drainer.running(app, f"{self.settings.path_prefix}/apps/{app.app_id}")
         if running is not None and self.takeover.strategy(app, asked) is Strategy.OVERLAP:
@@ -123,14 +128,15 @@ class Deployer:
         name = program_name(app.app_id, app.target)
         state = self.supervisor.state(name)
         if state is not None and state.alive and app.port and self.launcher.ports.hold(name, app.port):
-            if self.registry.serving(app.app_id) == self._serving(app, app.port) and state.pid == app.pid:
+            serving = self._serving(app, app.port, state.pid)
+            if self.registry.serving(app.app_id) == serving and state.pid == app.pid:
                 return False
             self.launcher.await_ready(ticket, app, app.target, app.port)
             self._serve(ticket, app, app.port)
         else:
             self.supervisor.stop(name)
             self._serve(ticket, app, self.launcher.start(ticket, app, app.target))
-        self.launcher.drop_others(app, app.target, *_drained(self.registry.get(app.app_id)))
+        self.launcher.drop_others(app, app.target, *drained(self.registry.get(app.app_id)))
         return False
 
     def halt(self, ticket: Ticket, app: App) -> bool:
@@ -139,7 +145,7 @@ class Deployer:
         ticket.check()
         self.registry.note(ticket, app.app_id, serve=None, deploying=None)
         self.installer.forget(app.app_id)
-        for number in _drained(app):
+        for number in drained(app):
             self.drainer.end(app.app_id, number)
         self.launcher.drop_others(app, app.release)
         if app.release is not None:
@@ -175,13 +181,13 @@ class Deployer:
         if app.release is not None:
             self.registry.serve(app.app_id, None)
             self.launcher.rest(app.app_id, app.release)
-        self.launcher.ports.keep_only(app.app_id, *_drained(app))
+        self.launcher.ports.keep_only(app.app_id, *drained(app))
         changes: dict[str, Any] = {"status": Status.FAILED, "error": failure, "pid": None, "restart": False}
         self.registry.note(ticket, app.app_id, serve=None, deploying=None, **changes)
 
     def _fall_back(self, ticket: Ticket, app: App, release: int, failure: Failure) -> None:
         """A failed update: the release of before is the one asked for again."""
-        self.launcher.ports.keep_only(app.app_id, release, *_drained(app))
+        self.launcher.ports.keep_only(app.app_id, release, *drained(app))
         status = Status.FAILED
         if self.registry.serving(app.app_id) is not None:
             status = Status.RUNNING
@@ -216,7 +222,7 @@ class Deployer:
         self._serve(ticket, app, passed.port, **changes)
         say(folder.log, f"switch: visitors get release {app.target} ({strategy})")
         self.drainer.end_ended(app.app_id)
-        self.launcher.drop_others(app, app.target, *_drained(self.registry.get(app.app_id)))
+        self.launcher.drop_others(app, app.target, *drained(self.registry.get(app.app_id)))
         outcomes.sweep(folder, self.registry.get(app.app_id), self.settings.retain_releases)
 
     def _drain_minutes(self, app: App) -> float:
@@ -233,14 +239,11 @@ class Deployer:
             "pid": state.pid if state else None,
             "restart": False,
         }
-        self.registry.note(ticket, app.app_id, serve=self._serving(app, port), **found, **changes)
+        serving = self._serving(app, port, state.pid if state else 0)
+        self.registry.note(ticket, app.app_id, serve=serving, **found, **changes)
 
-    def _serving(self, app: App, port: int) -> Serving:
-        return outcomes.serving(self._release(app, app.target), port)
+    def _serving(self, app: App, port: int, pid: int) -> Serving:
+        return outcomes.serving(self._release(app, app.target), port, pid)
 
     def _release(self, app: App, number: int) -> ReleaseLayout:
         return self.layout.app(app.app_id).release(number)
-
-
-def _drained(app: App) -> tuple[int, ...]:
-    return tuple(old.release for old in app.draining)

@@ -139,5 +139,10 @@ def drains(app: App | None, number: int | None) -> Draining | None:
     return next((old for old in app.draining if old.release == number), None) if app else None
 
 
+def drained(app: App) -> tuple[int, ...]:
+    """The releases of an app that drain."""
+    return tuple(old.release for old in app.draining)
+
+
 def _without(app: App, number: int) -> dict[str, Any]:
     return {"draining": tuple(old for old in app.draining if old.release != number)}

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from hostd import diagnosis
 from hostd.errors import HostdError
 from hostd.health import End
+from hostd.launch import REFUSED
 from hostd.layout import BUILD_PREFIX, Layout, build_name, parse_program, program_name
 from hostd.lifecycle.deploy import Deployer
 from hostd.lifecycle.launching import TAIL_LINES, describe_exit
@@ -67,6 +68,9 @@ class Observer:
         on_its_way = app.target != app.release and not settled
         if app.wish is Wish.DELETED or halting or on_its_way or app.restart:
             self.workers.wake(app_id)
+        elif app.status is Status.SLEEPING:
+            if state is not None:
+                self.workers.wake(app_id)  # what a kill cut short
         elif settled:
             self._settled(app, state)
         else:
@@ -86,9 +90,9 @@ class Observer:
         elif state.state == STOPPED:
             say(self.layout.app(app.app_id).log, "stop: an operator stopped the program")
             self._stopped_by_operator(app)
-        elif state.state in (FATAL, EXITED):
+        elif state.state == FATAL or (state.state == EXITED and state.exit == REFUSED):
             self._crashed(app, state)
-        elif state.pid != app.pid or self.registry.serving(app.app_id) is None:
+        elif state.state == EXITED or state.pid != app.pid or self.registry.serving(app.app_id) is None:
             self._restarted(app, state)
 
     def _stopped_by_operator(self, app: App) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from hostd import bundles, store, words
 from hostd.errors import HostdError
 from hostd.layout import AppLayout, ReleaseLayout
-from hostd.lifecycle.registry import Serving
+from hostd.lifecycle.routing import Serving
 from hostd.models import App, Asked, Failure, Source, Strategy
 from hostd.outcome import Outcome, ReleaseState
 from hostd.runlog import now, say
@@ -26,12 +26,11 @@ def record(release: ReleaseLayout) -> dict[str, Any]:
     return {}
 
 
-def serving(release: ReleaseLayout, port: int) -> Serving:
-    """What visitors reach once a complete release serves on ``port``."""
+def serving(release: ReleaseLayout, port: int, pid: int) -> Serving:
+    """What visitors reach once the process ``pid`` of a complete release serves on ``port``."""
     made = record(release)
-    return Serving(
-        int(release.root.name), port, made.get("streamlit_version") or "", made.get("static") or ""
-    )
+    version, static = made.get("streamlit_version") or "", made.get("static") or ""
+    return Serving(int(release.root.name), port, version, static, pid)
 
 
 def asked(release: ReleaseLayout) -> Asked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from hostd import bundles, static_files
 from hostd.health import Ports
@@ -13,7 +13,7 @@ from hostd.layout import Layout, parse_program, program_name
 from hostd.lifecycle import outcomes
 from hostd.lifecycle.adoption import adopt_all
 from hostd.lifecycle.registry import Registry
-from hostd.models import Status, Wish
+from hostd.models import App, Status, Wish
 from hostd.store import BadState, Store, read_json
 from hostd.supervisor import ProcessState
 
@@ -68,7 +68,7 @@ def reopen(layout: Layout, registry: Registry, ports: Ports, states: Mapping[str
         for old in app.draining:
             if _runs(states.get(program_name(app.app_id, old.release)), old.pid):
                 ports.hold(program_name(app.app_id, old.release), old.port)
-        if app.wish is not Wish.RUNNING or app.port is None:
+        if app.wish is not Wish.RUNNING or app.port is None or app.status is Status.SLEEPING:
             continue
         name = program_name(app.app_id, app.release or app.target)
         state = states.get(name)
@@ -79,7 +79,15 @@ def reopen(layout: Layout, registry: Registry, ports: Ports, states: Mapping[str
         ports.hold(name, app.port)
         if app.release is not None and state.pid == app.pid:
             release = layout.app(app.app_id).release(app.release)
-            registry.serve(app.app_id, outcomes.serving(release, app.port))
+            registry.serve(app.app_id, outcomes.serving(release, app.port, state.pid))
+
+
+def let_sleep(registry: Registry, sleeps: Callable[[App], bool], states: Mapping[str, ProcessState]) -> None:
+    """After a boot, or supervisord's end, nothing runs: what ran and may sleep waits for its first visit."""
+    for app in registry.all():
+        settled = app.status is Status.RUNNING and app.target == app.release and not app.restart
+        if settled and program_name(app.app_id, app.target) not in states and sleeps(app):
+            registry.note(None, app.app_id, status=Status.SLEEPING, pid=None, draining=())
 
 
 def _hold_what_runs(layout: Layout, ports: Ports, states: Mapping[str, ProcessState]) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 
 from hostd.errors import Conflict, DiskFull, HostdError, Interrupted, UnknownApp
 from hostd.lifecycle.roll import Roll
-from hostd.models import App, Deploying, Route, RoutingTable, Status, Step, Wish
+from hostd.lifecycle.routing import STATUS_AT, Serving, route_of
+from hostd.models import App, Deploying, Route, RoutingTable, Step, Wish
 from hostd.runlog import now
 from hostd.store import Store
 
@@ -31,16 +32,6 @@ class Ticket:
         """Raises Interrupted when something else was asked for meanwhile."""
         if not self.valid():
             raise Interrupted(self.app_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """The release that an app's visitors reach now, its port, its Streamlit, the copy of that one's files."""
-
-    release: int
-    port: int
-    streamlit: str = ""
-    static: str = ""
 
 
 class _Keep:
@@ -61,8 +52,13 @@ class Registry:
         self._serving: dict[str, Serving] = {}
         self._unsaved: set[str] = set()
         self._claimed: set[str] = set()
+        self._hear: Callable[[], None] = lambda: None
         self._console = console
         self.table = RoutingTable(console)
+
+    def on_change(self, hear: Callable[[], None]) -> None:
+        """Call ``hear`` whenever ``table`` is another; from any thread, with the registry locked."""
+        self._hear = hear
 
     def load(self) -> None:
         """Take in what is on disk."""
@@ -193,7 +189,7 @@ class Registry:
                 if before is None or (before.release, before.step) != (app.target, step):
                     changes["deploying"] = Deploying(app.target, step, now())
             if app_id not in self._serving:
-                changes["status"] = _STATUS[step]
+                changes["status"] = STATUS_AT[step]
             return changes
 
         return self.amend(ticket, app_id, decide, soon=False)
@@ -227,6 +223,11 @@ class Registry:
         """What the app's visitors reach now."""
         return self._serving.get(app_id)
 
+    def all_serving(self) -> list[App]:
+        """Every app that has a process now."""
+        with self._lock:
+            return [app for app_id in self._serving if (app := self._apps.get(app_id)) is not None]
+
     def ticket(self, app_id: str) -> Ticket:
         """Leave to work on what is asked right now."""
         asked = self._asked.get(app_id, 0)
@@ -243,25 +244,6 @@ class Registry:
             if app is None or app.wish is Wish.DELETED:
                 routes.pop(app_id, None)
             else:
-                routes[app_id] = self._route(app)
+                routes[app_id] = route_of(app, self._serving.get(app_id))
         self.table = RoutingTable(self._console, MappingProxyType(routes))
-
-    def _route(self, app: App) -> Route:
-        serving = self._serving.get(app.app_id)
-        olds = sorted((old for old in app.draining if not old.ended), key=lambda old: -old.release)
-        draining = {old.release: old.port for old in olds}
-        if serving is None:
-            return Route(app.status, None, app.name, draining=MappingProxyType(draining))
-        draining.pop(serving.release, None)
-        made = (serving.streamlit, serving.static)
-        return Route(app.status, serving.port, app.name, serving.release, MappingProxyType(draining), *made)
-
-
-_STATUS = {
-    Step.WAITING: Status.CREATED,
-    Step.INSTALLING: Status.INSTALLING,
-    Step.STARTING: Status.STARTING,
-    Step.FIRST_SESSION: Status.STARTING,
-    Step.SWITCHING: Status.STARTING,
-}
-"""What an app's status is while a release is at a step and nothing serves."""
+        self._hear()

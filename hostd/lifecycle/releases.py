@@ -211,4 +211,7 @@ def _asked_to_run(current: App, number: int) -> dict[str, Any]:
     """A release was asked for: an app that serves keeps its status, another is on its way again."""
     way = None if number == current.release else Deploying(number, Step.WAITING, now())
     changes = {"wish": Wish.RUNNING, "error": None, "deploying": way}
-    return changes if current.status is Status.RUNNING else {**changes, "status": Status.CREATED}
+    if current.status is Status.RUNNING:
+        return changes
+    restart = current.restart or current.status is Status.SLEEPING  # visitors have what they had meanwhile
+    return {**changes, "status": Status.CREATED, "restart": restart}

@@ -1,0 +1,142 @@
+"""Who sleeps first, with a made-up machine: real memory can't be used up in a test."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hostd import memory
+from hostd.errors import NoRoom
+from hostd.layout import Layout
+from hostd.lifecycle.registry import Registry
+from hostd.lifecycle.routing import Serving
+from hostd.lifecycle.sleeping import Sleeper
+from hostd.models import App, Route, Status, Wish
+from hostd.scale import Scale
+from hostd.settings import load
+from hostd.store import Store
+
+MB = 1_000_000
+
+
+@dataclass
+class Machine:
+    """So much memory is left; each app that sleeps gives some back. Visits are as the test says."""
+
+    left: int = 1000 * MB
+    seen: dict[str, float] = field(default_factory=dict)
+    connections: dict[int, int] = field(default_factory=dict)
+
+    def busy(self, port: int) -> int:
+        """Connections at work."""
+        return self.connections.get(port, 0)
+
+    def last_seen(self, app_id: str) -> float:
+        """When the app was last visited."""
+        return self.seen.get(app_id, 0.0)
+
+
+@dataclass
+class Bed:
+    """A sleeper over a real registry on a real disk."""
+
+    machine: Machine
+    registry: Registry
+    sleeper: Sleeper
+    woken: list[str] = field(default_factory=list)
+
+    def add(self, app_id: str, idle: float, **more: Any) -> None:
+        """An app that runs, unvisited for ``idle`` seconds."""
+        port = 9000 + len(self.registry.ids())
+        when = "2026-01-01T00:00:00.000Z"
+        self.sleeper.layout.app(app_id).root.mkdir(parents=True)
+        app = App(app_id, app_id, Status.RUNNING, Wish.RUNNING, 1, "", when, when, release=1, port=port)
+        self.registry.add(replace(app, **more))
+        self.registry.serve(app_id, Serving(1, port))
+        self.sleeper._active[app_id] = self.machine.seen[app_id] = time.monotonic() - idle
+
+    def asleep(self) -> list[str]:
+        """Those who were sent to sleep."""
+        return [app.app_id for app in self.registry.all() if app.status is Status.SLEEPING]
+
+    def sleep(self, app_id: str) -> None:
+        """A worker carries it out: the memory is free again."""
+        self.woken.append(app_id)
+        self.machine.left += 200 * MB
+
+
+@pytest.fixture
+def bed(tmp_path: Path) -> Bed:
+    """Nobody in it."""
+    layout, machine = Layout(tmp_path), Machine()
+    registry = Registry(Store(layout), Route(Status.RUNNING, 1, "console"))
+    settings = load({"STREAMLIT_HOST_DATA": str(tmp_path)})
+    rooms: Any = {"settings": settings, "layout": layout, "registry": registry, "launcher": None}
+    return Bed(machine, registry, Sleeper(**rooms, visits=machine, memory=lambda: machine.left))
+
+
+def test_idle_time(bed: Bed) -> None:
+    """The platform's default, an app's own, never; and what holds an app awake."""
+    half_an_hour = 1800.0
+    bed.add("idle", half_an_hour)
+    bed.add("visited", half_an_hour - 60)
+    bed.add("patient", half_an_hour, scale=Scale(idle_minutes=31))
+    bed.add("never", 1e6, scale=Scale(idle_minutes=0))
+    bed.add("working", half_an_hour, awake_until="2999-01-01T00:00:00+00:00")
+    bed.add("worked", half_an_hour, awake_until="2020-01-01T00:00:00+00:00")
+    bed.add("deploying", half_an_hour, target=2)
+    bed.add("restarting", half_an_hour, restart=True)
+    bed.add("open", half_an_hour)
+    bed.machine.connections[9008] = 1
+    bed.sleeper.look(bed.sleep)
+    assert bed.asleep() == bed.woken == ["idle", "worked"]
+    assert bed.registry.table.apps["idle"].wakes
+    assert bed.registry.table.apps["idle"].port is None
+
+
+def test_the_longest_idle_sleeps_first_for_memory(bed: Bed) -> None:
+    """One at a look while memory is short; never one that was just used, or that never sleeps."""
+    bed.add("hour", 1700)
+    bed.add("day", 1790)
+    bed.add("just", 5)
+    bed.add("never", 1e6, scale=Scale(idle_minutes=0))
+    bed.machine.left = 50 * MB
+    bed.sleeper.look(bed.sleep)
+    assert bed.woken == ["day"]
+    bed.sleeper.look(bed.sleep)
+    assert bed.woken == ["day", "hour"]
+    bed.machine.left = 50 * MB
+    bed.sleeper.look(bed.sleep)
+    assert bed.woken == ["day", "hour"]
+
+
+def test_make_room(bed: Bed) -> None:
+    """A start waits until enough have gone to sleep, and is refused when nobody is left who could."""
+    for number in range(3):
+        bed.add(f"app{number}", 100 + number)
+    bed.machine.left = 50 * MB
+    bed.sleeper.make_room(bed.sleep)
+    assert bed.woken == ["app2", "app1"]
+    bed.machine.left = -300 * MB
+    with pytest.raises(NoRoom, match="STREAMLIT_HOST_MEMORY_RESERVE_MB"):
+        bed.sleeper.make_room(bed.sleep)
+    assert bed.woken == ["app2", "app1", "app0"]
+
+
+def test_memory_of_machine_and_container(tmp_path: Path) -> None:
+    """The less of what the machine has and what the cgroup leaves."""
+    meminfo, cgroup = tmp_path / "meminfo", tmp_path / "cgroup"
+    meminfo.write_text("MemTotal:  8000 kB\nMemAvailable:    4000 kB\n")
+    assert memory.available(meminfo, cgroup) == 4000 * 1024
+    cgroup.mkdir()
+    (cgroup / "memory.current").write_text("2000\n")
+    (cgroup / "memory.stat").write_text("anon 5\ninactive_file 700\n")
+    (cgroup / "memory.max").write_text("max\n")
+    assert memory.available(meminfo, cgroup) == 4000 * 1024
+    (cgroup / "memory.max").write_text("3000\n")
+    assert memory.available(meminfo, cgroup) == 1700
+    assert memory.available() > MB
