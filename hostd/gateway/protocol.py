@@ -20,6 +20,9 @@ from hostd.gateway.squeezed import Squeezed, squeezes
 from hostd.gateway.turns import Reply, Turn
 from hostd.models import Route, Status
 
+_PLAIN, _SHARED, _CONSOLE = Kind.PLAIN, Kind.SHARED, Kind.CONSOLE
+"""Until Python 3.12 a member's name is looked up by a call (enum.property): 3 of them per request."""
+
 
 class GatewayProtocol(Reading):
     """Decides whose each request is. ``protocol_class`` makes the class for a server."""
@@ -98,12 +101,12 @@ class GatewayProtocol(Reading):
             place = locate(head.target.partition(b"?")[0], self.gateway.prefix)
         except Refused:
             return False
-        if place.kind is Kind.PLAIN:
+        if place.kind is _PLAIN:
             return False
         self._deadline = None
-        turn = self._turn(head, place)
+        self.cycle = self._running = turn = self._turn(head, place)  # nothing is before it
         turn.more_body = False
-        self._enqueue(turn)
+        turn.start()
         return True
 
     def _plain(self, head: Head, place: Place) -> None:
@@ -120,10 +123,10 @@ class GatewayProtocol(Reading):
 
     def _turn(self, head: Head, place: Place) -> Turn:
         """The apps' and the console's: one exchange, or an answer of our own."""
-        if place.kind is Kind.SHARED:
+        if place.kind is _SHARED:
             return self._shared(head, place.rest or b"")
         table = self.gateway.lookup()
-        route = table.console if place.kind is Kind.CONSOLE else table.apps.get(place.app_id)
+        route = table.console if place.kind is _CONSOLE else table.apps.get(place.app_id)
         answer = self._own_answer(head, place, route)
         if answer is not None or route is None:
             return self._reply(head, answer or self.gateway.pages.for_route(head, 404, None, None))
