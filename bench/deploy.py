@@ -262,6 +262,23 @@ class Referee:
         return contest
 
 
+def bare_boot(release: Path) -> tuple[float, float]:
+    """Boot a release's app without hostd, until it says that it is well. (seconds, CPU seconds)"""
+    port = free_port()
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "STREAMLIT_"))}
+    begin = time.perf_counter()
+    process = subprocess.Popen(
+        [str(release / "venv" / "bin" / "streamlit"), "run", "app.py"],
+        cwd=release / "bundle", env={**kept, **STREAMLIT, "STREAMLIT_SERVER_PORT": str(port)},
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    wait_for(lambda: get(port, "/_stcore/health") == b"ok", "the bare Streamlit", interval=POLL)
+    taken = time.perf_counter() - begin, cpu_of_tree(process.pid)
+    process.send_signal(signal.SIGTERM)
+    process.wait(30)
+    return taken
+
+
 def main() -> None:
     """Run both contests and print the table."""
     parser = argparse.ArgumentParser(description="An upload's way to a running app, beside the work by hand.")

@@ -14,15 +14,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
-from bench.deploy import POLL, STREAMLIT, Contest, Hosted, Referee, get, source
-from bench.measure import cpu_of_tree, free_port, load, machine, print_table, wait_for
+from bench.deploy import POLL, Contest, Hosted, Referee, bare_boot, get, source
+from bench.measure import cpu_of_tree, load, machine, print_table, wait_for
 from tests.platform import Platform, platform
 
 GOAL = 1.5
@@ -53,20 +50,7 @@ class Way:
 
     def bare(self) -> tuple[float, float]:
         """Boot the release that is not serving. (seconds, CPU seconds)"""
-        folder = self._folder(3 - self._release)
-        port = free_port()
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "STREAMLIT_"))}
-        begin = time.perf_counter()
-        process = subprocess.Popen(
-            [str(folder / "venv" / "bin" / "streamlit"), "run", "app.py"],
-            cwd=folder / "bundle", env={**kept, **STREAMLIT, "STREAMLIT_SERVER_PORT": str(port)},
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        wait_for(lambda: get(port, "/_stcore/health") == b"ok", "the bare Streamlit", interval=POLL)
-        taken = time.perf_counter() - begin, cpu_of_tree(process.pid)
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-        return taken
+        return bare_boot(self._folder(3 - self._release))
 
     def back(self) -> tuple[float, float]:
         """Activate the release that is not serving. (seconds, CPU seconds)"""

@@ -51,11 +51,15 @@ def copied_hostd() -> Path:
     return root
 
 
+RESTLESS = {"STREAMLIT_HOST_RETAIN_RELEASES": "3", "STREAMLIT_HOST_IDLE_MINUTES": "0"}
+"""After a boot its apps run at once, rather than at their first visit."""
+
+
 class Faulted(Platform):
     """A platform that dies where it is told to. Few ports, old releases that end soon."""
 
     def __init__(self, pool: int) -> None:
-        super().__init__(pool=pool, root=copied_hostd(), STREAMLIT_HOST_RETAIN_RELEASES="3")
+        super().__init__(pool=pool, root=copied_hostd(), **RESTLESS)
         self._victim = ""
         self.sessions: set[int] = set()
 
