@@ -207,7 +207,7 @@ def test_a_page_names_the_copys_files(shared: Shared, backend: StartBackend) -> 
             assert f'="{shared.base}{name}"'.encode() in got
         assert b'title="./static/js/index.DormvYxC.js"' in got
         assert own in got and b'href="./favicon.png"' in got
-        assert b', "%b");' % shared.base.encode() in got  # the tab's script knows it as well
+        assert b', "%b", "' % shared.base.encode() in got  # the tab's script knows it as well
 
 
 @pytest.mark.parametrize("key", ["", "9.9.9-0123456789abcdef", "../copies/x"])
