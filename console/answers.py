@@ -68,6 +68,26 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """How an app runs, beside its releases."""
+
+    min_replicas: int = 1
+    max_replicas: int = 1
+    sessions_per_replica: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One of an app's processes."""
+
+    replica: int
+    state: str
+    port: int | None = None
+    pid: int | None = None
+    sessions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class App:
     """An app as ``/api`` tells it."""
 
@@ -83,6 +103,8 @@ class App:
     deploying: Deploying | None = None
     draining: tuple[Draining, ...] = ()
     options: Options = Options()
+    scale: Scale = Scale()
+    replicas: tuple[Replica, ...] = ()
     entry: str = "app.py"
     port: int | None = None
     pid: int | None = None
@@ -97,6 +119,8 @@ class App:
             "deploying": Deploying.from_json(data.get("deploying")),
             "draining": tuple(Draining(**known(Draining, item)) for item in data.get("draining") or ()),
             "options": Options(**known(Options, data.get("options") or {})),
+            "scale": Scale(**known(Scale, data.get("scale") or {})),
+            "replicas": tuple(Replica(**known(Replica, item)) for item in data.get("replicas") or ()),
         }
         return cls(**{**known(cls, data), **inner})
 

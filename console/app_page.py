@@ -12,6 +12,7 @@ from console.desk import Desk, act, heading, local, plain, watch
 from console.failures import failure
 from console.parts import badge, draining, live_log, missing, on_its_way, open_link
 from console.releases_tab import releases_tab
+from console.scale_form import replicas_badge
 from console.settings_tab import settings_tab
 
 TABS = {"log": live_log, "releases": releases_tab, "code": code_tab, "settings": settings_tab}
@@ -38,6 +39,7 @@ def _head(desk: Desk, app: App) -> None:
         heading(plain(app.name))
         badge(app, say)
         draining(app, say)
+        replicas_badge(app, say)
     st.caption(
         say(
             "app_facts",

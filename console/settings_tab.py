@@ -10,13 +10,15 @@ from console.answers import App
 from console.client import Refused
 from console.desk import Desk, local, plain, tell
 from console.options_form import Changes, WrongLine, options_form
+from console.scale_form import replicas_table, scale_form
 from console.upload import Upload
 
 
 def settings_tab(desk: Desk, app: App) -> None:
-    """Name first, then options, then facts."""
+    """Name first, then options, then replicas, then facts."""
     _name(desk, app)
     _options(desk, app)
+    _scale(desk, app)
     _facts(desk, app)
 
 
@@ -48,6 +50,16 @@ def _save_options(desk: Desk, app: App, changed: Changes) -> None:
         st.info(desk.say("code_same"))
         return
     _save(desk, app, Upload(fields), "settings_saved")
+
+
+def _scale(desk: Desk, app: App) -> None:
+    st.subheader(desk.say("scale_title"), anchor=False)
+    changed = scale_form(app, desk.say)
+    if changed:
+        _save(desk, app, Upload(changed), "scale_saved")
+    elif changed is not None:
+        st.info(desk.say("code_same"))
+    replicas_table(app, desk.say)
 
 
 def _save(desk: Desk, app: App, upload: Upload, done: str) -> None:

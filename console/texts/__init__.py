@@ -8,13 +8,14 @@ from typing import Literal
 from console.texts.apps import APPS
 from console.texts.frame import FRAME
 from console.texts.releases import RELEASES
+from console.texts.scale import SCALE
 from console.texts.uploads import UPLOADS
 
 Language = Literal["en", "zh"]
 
 LANGUAGES: dict[Language, str] = {"en": "English", "zh": "中文"}
 
-TEXTS: dict[str, tuple[str, str]] = FRAME | APPS | UPLOADS | RELEASES
+TEXTS: dict[str, tuple[str, str]] = FRAME | APPS | UPLOADS | RELEASES | SCALE
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,16 @@ def app_json(app_id: str = ID, **changes: Any) -> dict[str, Any]:
         "entry": "app.py",
         "options": {"environment": {}, "drain_minutes": None, "strategy": "auto", "python": None,
                     "as_of": None, "entry": None},
+        "scale": {"min_replicas": 1, "max_replicas": 1, "sessions_per_replica": None},
+        "replicas": [replica_json(1)],
         **changes,
     }  # fmt: skip
+
+
+def replica_json(number: int, state: str = "running", sessions: int = 0) -> dict[str, Any]:
+    """One of an app's processes as /api tells it."""
+    known = {"port": 8500 + number, "pid": 4710 + number}
+    return {"release": 1, "replica": number, "state": state, "sessions": sessions, **known}
 
 
 def release_json(number: int, state: str = "retired", **changes: Any) -> dict[str, Any]:

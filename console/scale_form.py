@@ -1,0 +1,63 @@
+"""How an app runs, beside its releases: its replicas, and the fields that set them."""
+
+from __future__ import annotations
+
+import zlib
+
+import streamlit as st
+
+from console.answers import App
+from console.texts import Say
+
+MAX_REPLICAS = 16
+
+
+def replicas_badge(app: App, say: Say) -> None:
+    """How many of them run, and for how many sessions; nothing for an app with one process."""
+    if len(app.replicas) > 1:
+        running = sum(replica.state == "running" for replica in app.replicas)
+        sessions = sum(replica.sessions for replica in app.replicas)
+        text = say("replicas_badge", running=running, all=len(app.replicas), sessions=sessions)
+        st.markdown(f":gray-badge[:material/dynamic_feed: {text}]", width="content")
+
+
+def replicas_table(app: App, say: Say) -> None:
+    """Each process with its state, sessions, port and pid."""
+    columns = [
+        say(key) for key in ("replica_number", "replica_state", "replica_sessions", "fact_port", "fact_pid")
+    ]
+    rows = [
+        (one.replica, say(f"replica_{one.state}"), one.sessions, one.port or "–", one.pid or "–")
+        for one in app.replicas
+    ]
+    if rows:
+        st.table([dict(zip(columns, map(str, row), strict=True)) for row in rows], border="horizontal")
+
+
+def scale_form(app: App, say: Say) -> dict[str, str] | None:
+    """Draw the fields; the form fields that differ from what is set, or None while nobody has pressed."""
+    scale = app.scale
+    seen = zlib.crc32(repr(scale).encode())
+    with st.form("scale", border=False):
+        left, middle, right = st.columns(3)
+        low = left.number_input(
+            say("scale_min"), 1, MAX_REPLICAS, scale.min_replicas, key=f"min_{app.app_id}_{seen}"
+        )
+        high = middle.number_input(
+            say("scale_max"), 1, MAX_REPLICAS, scale.max_replicas,
+            help=say("scale_max_help"), key=f"max_{app.app_id}_{seen}",
+        )  # fmt: skip
+        sessions = right.number_input(
+            say("scale_sessions"), 1, 99_999, scale.sessions_per_replica,
+            placeholder=say("scale_sessions_hint"), help=say("scale_sessions_help"),
+            key=f"sessions_{app.app_id}_{seen}",
+        )  # fmt: skip
+        st.caption(say("scale_text"))
+        if not st.form_submit_button(say("scale_save"), icon=":material/dynamic_feed:"):
+            return None
+    given = {"min_replicas": low, "max_replicas": high, "sessions_per_replica": sessions}
+    return {
+        name: "" if value is None else str(value)
+        for name, value in given.items()
+        if value != getattr(scale, name)
+    }

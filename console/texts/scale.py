@@ -1,0 +1,40 @@
+"""What is said about how an app runs: its replicas."""
+
+from __future__ import annotations
+
+SCALE: dict[str, tuple[str, str]] = {
+    "scale_title": ("Replicas", "副本"),
+    "scale_text": (
+        "More processes of the same release behind one link: one Streamlit process uses one core. New"
+        " sessions go to the least loaded, and stay there. Applied at once, without a deploy.",
+        "同一版本的多个进程共用一个链接：一个 Streamlit 进程只能使用一个 CPU 核心。"
+        "新会话会分配到负载最低的副本，之后一直留在那里。保存后立即生效，无需重新部署。",
+    ),
+    "scale_min": ("At least", "最少"),
+    "scale_max": ("At most", "最多"),
+    "scale_max_help": (
+        "With more than the minimum, replicas are added as soon as the load asks for them, and taken away"
+        " when they were not needed for five minutes and their last session has ended.",
+        "大于最少数量时，负载升高会立即增加副本；五分钟内不再需要、且其最后一个会话结束后才会减少。",
+    ),
+    "scale_sessions": ("Sessions per replica", "每个副本的会话数"),
+    "scale_sessions_hint": ("No limit", "不限"),
+    "scale_sessions_help": (
+        "When every replica has as many, new visitors get a page that waits for a free place.",
+        "所有副本都达到此数时，新访客会看到等待页面，有空位后自动进入。",
+    ),
+    "scale_save": ("Apply now", "立即生效"),
+    "scale_saved": ("Applied.", "已生效。"),
+    "replica_number": ("Replica", "副本"),
+    "replica_state": ("State", "状态"),
+    "replica_sessions": ("Sessions", "会话数"),
+    "replica_starting": ("Starting", "启动中"),
+    "replica_running": ("Running", "运行中"),
+    "replica_draining": ("Draining", "收尾中"),
+    "replica_stopped": ("Stopped", "已停止"),
+    "replica_failed": ("Failed", "失败"),
+    "replicas_badge": (
+        "{running} of {all} replicas · {sessions} sessions",
+        "副本 {running}/{all} · 会话 {sessions}",
+    ),
+}

@@ -1,0 +1,39 @@
+"""An app's replicas in the console: shown, and set."""
+
+from __future__ import annotations
+
+import pytest
+
+from console.texts import TEXTS
+from hostd.scale import MAX_REPLICAS, ReplicaState
+from tests.console.drive import press, texts, visit, widget
+from tests.console.fake import ID, FakeHostd, replica_json
+
+SHOWN = [replica_json(1, sessions=3), replica_json(2, "draining", 1)]
+
+
+def test_the_page_tells_how_many_run_and_for_whom() -> None:
+    """In the head in a word, in the settings each of them; an app with one process has no badge."""
+    at = visit(FakeHostd().add(replicas=SHOWN), "app", id=ID)
+    assert "1 of 2 replicas · 4 sessions" in texts(at)
+    assert at.table[0].value["State"].tolist() == ["Running", "Draining"]
+    assert "replicas ·" not in texts(visit(FakeHostd().add(), "app", id=ID))
+    assert "副本 1/2" in texts(visit(FakeHostd().add(replicas=SHOWN), "app", locale="zh-CN", id=ID))
+
+
+def test_they_are_set_without_a_deploy() -> None:
+    """Only what was changed is sent."""
+    fake = FakeHostd().add(scale={"min_replicas": 1, "max_replicas": 4, "sessions_per_replica": 20})
+    at = visit(fake, "app", id=ID)
+    assert "Nothing was changed" in texts(press(at, "Apply now"))
+    assert not [call for call in fake.calls if call.startswith("PATCH")]
+    widget(at.number_input, "At least").set_value(2)
+    widget(at.number_input, "Sessions per replica").set_value(30)
+    assert "Applied." in texts(press(at, "Apply now"))
+    assert fake.sent == {"min_replicas": "2", "sessions_per_replica": "30"}
+    assert widget(at.number_input, "At most").max == MAX_REPLICAS
+
+
+@pytest.mark.parametrize("state", list(ReplicaState))
+def test_every_state_of_a_replica_has_a_word(state: ReplicaState) -> None:
+    assert f"replica_{state}" in TEXTS
