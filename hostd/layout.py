@@ -163,9 +163,12 @@ def statics_in(cache: Path) -> Path:
     return cache / "static"
 
 
-def program_name(app_id: str, release: int) -> str:
-    """The supervisord program that runs ``release`` of an app: ``demo-3f9a2c.r1``."""
-    return f"{app_id}{PROGRAM_SEPARATOR}{release}"
+def program_name(app_id: str, release: int, replica: int = 1) -> str:
+    """The supervisord program that runs ``release`` of an app: ``demo-3f9a2c.r1``, or one more of its
+    processes: ``demo-3f9a2c.r1-2``.
+    """
+    first = f"{app_id}{PROGRAM_SEPARATOR}{release}"
+    return first if replica == 1 else f"{first}-{replica}"
 
 
 def build_name(app_id: str) -> str:
@@ -174,7 +177,7 @@ def build_name(app_id: str) -> str:
 
 
 def parse_program(program: str) -> tuple[str, int] | None:
-    """(app_id, release) of a program's name, or None when it is not an app's."""
+    """(app_id, release) of the name of a release's first program, or None when it is none."""
     app_id, separator, number = program.rpartition(PROGRAM_SEPARATOR)
     if not separator or not number.isdecimal() or app_id.startswith(BUILD_PREFIX):
         return None
@@ -183,4 +186,12 @@ def parse_program(program: str) -> tuple[str, int] | None:
 
 def is_of_an_app(program: str) -> bool:
     """Whether a program runs a release of an app, or its install."""
-    return program.startswith(BUILD_PREFIX) or parse_program(program) is not None
+    parsed = parse_program(program) or parse_replica(program)
+    return program.startswith(BUILD_PREFIX) or parsed is not None
+
+
+def parse_replica(program: str) -> tuple[str, int, int] | None:
+    """(app_id, release, replica) of the name of a release's second, third, … program, or None."""
+    first, separator, replica = program.rpartition("-")
+    release = parse_program(first) if separator and replica.isdecimal() else None
+    return None if release is None else (*release, int(replica))

@@ -31,6 +31,8 @@ from hostd.lifecycle.gate import Gate
 from hostd.lifecycle.installing import Installer
 from hostd.lifecycle.launching import Launcher
 from hostd.lifecycle.registry import Registry
+from hostd.lifecycle.replicas import Replicas
+from hostd.lifecycle.scaling import Scaler
 from hostd.lifecycle.sleeping import Sleeper
 from hostd.lifecycle.takeover import Takeover
 from hostd.lifecycle.workers import Slots
@@ -76,12 +78,15 @@ def build(settings: Settings) -> House:
     gateway = _gateway(settings, registry, templates, layout)
     registry.on_change(gateway.waking.routes_changed)
     rooms: Any = {"layout": layout, "registry": registry, "launcher": launcher}
+    rooms["replicas"] = Replicas(**rooms, busy=gateway.busy, scaler=Scaler(gateway.tunnels))
     deployer = Deployer(
         **rooms,
         settings=settings,
         supervisor=supervisor,
         installer=installer,
-        gate=Gate(**rooms, settings=settings, installer=installer),
+        gate=Gate(
+            layout=layout, registry=registry, launcher=launcher, settings=settings, installer=installer
+        ),
         drainer=Drainer(**rooms, busy=gateway.busy),
         takeover=Takeover(**rooms, supervisor=supervisor),
         sleeper=Sleeper(**rooms, settings=settings, visits=gateway, memory=memory.available),

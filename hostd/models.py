@@ -213,6 +213,11 @@ class Route:
     ``static`` the key of the platform's copy of its files for browsers, '' when there is none.
     ``generation`` changes with each process of the app. ``wakes``: nothing answers now, but a request that
     is held will be answered: the app sleeps, or starts again.
+
+    ``replicas`` are the active release's processes that take new sessions, by number; empty when there is
+    none but ``port``. ``leaving`` are the processes beside these, and beside ``draining``, whose sessions
+    go on, by release and number. ``sessions_per_replica`` is the limit of each, None for none.
+    ``pids`` are by port, where there is more than one.
     """
 
     status: Status
@@ -224,6 +229,10 @@ class Route:
     static: str = ""
     generation: int = 0
     wakes: bool = False
+    replicas: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    pids: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
+    leaving: Mapping[tuple[int, int], int] = field(default_factory=lambda: MappingProxyType({}))
+    sessions_per_replica: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,8 +210,8 @@ class Platform:
 
 
 def still(app: dict[str, Any]) -> dict[str, Any]:
-    """An app as the API shows it, without what changes as its older releases drain and end."""
-    return {key: value for key, value in app.items() if key not in ("updated_at", "draining")}
+    """An app as the API shows it, without what changes by itself: older releases and sessions end."""
+    return {key: value for key, value in app.items() if key not in ("updated_at", "draining", "replicas")}
 
 
 def _body(url: str) -> str:

@@ -46,7 +46,7 @@ class Api:
         self._lifecycle = lifecycle
         self._settings = settings
         self._templates = templates
-        self._views = Views(lifecycle.layout, settings.public_base, busy)
+        self._views = Views(lifecycle.layout, settings.public_base, busy, lifecycle.deployer.replicas)
 
     def router(self) -> APIRouter:
         """All calls under ``/api``; operation ids are the methods' names."""

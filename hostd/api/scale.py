@@ -10,21 +10,41 @@ from fastapi import Depends, Form
 
 from hostd.api.forms import emptied_fields
 from hostd.errors import Invalid
+from hostd.scale import MAX_REPLICAS
 
+_COUNT = re.compile(r"[1-9][0-9]{0,4}")
 _MINUTES = re.compile(r"\d{1,6}(\.\d{1,6})?")
 
 
-def scale_form(
+def scale_form(  # noqa: PLR0917 - FastAPI reads the form's fields from here
     emptied: Annotated[frozenset[str], Depends(emptied_fields)],
     idle_minutes: Annotated[
         str | None, Form(description="Without visitors until it sleeps; 0 never, '' is the default")
     ] = None,
     always_on: Annotated[str | None, Form(description="true: starts at once after a boot")] = None,
+    replicas: Annotated[
+        str | None, Form(description="Processes of the app, 1 to 16; '' is 1. Instead of min and max")
+    ] = None,
+    min_replicas: Annotated[str | None, Form(description="As many processes at least")] = None,
+    max_replicas: Annotated[str | None, Form(description="As many at most, as the load asks for")] = None,
+    sessions_per_replica: Annotated[
+        str | None, Form(description="Open sessions that each process may have; '' is no limit")
+    ] = None,
 ) -> Mapping[str, Any]:
     """What a request changes of an app's Scale. Raises Invalid."""
-    given = {"idle_minutes": idle_minutes, "always_on": always_on}
+    given = {
+        "idle_minutes": idle_minutes, "always_on": always_on, "replicas": replicas,
+        "min_replicas": min_replicas, "max_replicas": max_replicas,
+        "sessions_per_replica": sessions_per_replica,
+    }  # fmt: skip
     given |= dict.fromkeys(emptied & given.keys(), "")
-    return {name: _PARSERS[name](name, text.strip()) for name, text in given.items() if text is not None}
+    changes = {name: _PARSERS[name](name, text.strip()) for name, text in given.items() if text is not None}
+    if "replicas" not in changes:
+        return changes
+    if changes.keys() & {"min_replicas", "max_replicas"}:
+        raise Invalid("replicas", "can't be sent together with 'min_replicas' or 'max_replicas'")
+    count = changes.pop("replicas")
+    return changes | {"min_replicas": count, "max_replicas": count}
 
 
 def _minutes(name: str, text: str) -> float | None:
@@ -39,4 +59,23 @@ def _boolean(name: str, text: str) -> bool:
     return text.lower() == "true"
 
 
-_PARSERS: dict[str, Callable[[str, str], Any]] = {"idle_minutes": _minutes, "always_on": _boolean}
+def _replicas(name: str, text: str) -> int:
+    if text and not (text.isdecimal() and text.isascii() and 1 <= int(text[:9]) <= MAX_REPLICAS):
+        raise Invalid(name, f"must be a number from 1 to {MAX_REPLICAS}")
+    return int(text or 1)
+
+
+def _sessions(name: str, text: str) -> int | None:
+    if text and not _COUNT.fullmatch(text):
+        raise Invalid(name, "must be a number from 1 to 99999")
+    return int(text) if text else None
+
+
+_PARSERS: dict[str, Callable[[str, str], Any]] = {
+    "idle_minutes": _minutes,
+    "always_on": _boolean,
+    "replicas": _replicas,
+    "min_replicas": _replicas,
+    "max_replicas": _replicas,
+    "sessions_per_replica": _sessions,
+}

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hostd.models import FailureKind, Status, Step, Strategy
 from hostd.outcome import ReleaseState
+from hostd.scale import ReplicaState
 
 
 class FailureOut(BaseModel):
@@ -56,6 +57,26 @@ class ScaleOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
     idle_minutes: float | None
     always_on: bool
+    min_replicas: int
+    max_replicas: int
+    sessions_per_replica: int | None
+
+
+class ReplicaOut(BaseModel):
+    """One of the app's processes. ``sessions`` are the WebSockets open there."""
+
+    release: int
+    replica: int
+    state: ReplicaState
+    port: int | None
+    pid: int | None
+    sessions: int
+
+    @property
+    def live(self) -> tuple[int, ...]:
+        """All of it in numbers: another whenever anything of it is."""
+        state = list(ReplicaState).index(self.state)
+        return (self.release, self.replica, state, self.port or 0, self.pid or 0, self.sessions)
 
 
 class AppOut(BaseModel):
@@ -77,6 +98,7 @@ class AppOut(BaseModel):
     entry: str
     options: OptionsOut
     scale: ScaleOut
+    replicas: list[ReplicaOut]
     awake_until: str | None
     requirements_sha256: str | None
     app_sha256: str | None

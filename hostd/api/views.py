@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from hostd import bundles, runlog, words
 from hostd.api.shapes import (
@@ -15,12 +15,14 @@ from hostd.api.shapes import (
     OptionsOut,
     ReleaseDetailOut,
     ReleaseOut,
+    ReplicaOut,
     ScaleOut,
     SourceOut,
 )
 from hostd.layout import Layout
 from hostd.lifecycle import outcomes
-from hostd.models import App, Failure, Status
+from hostd.lifecycle.replicas import Replicas
+from hostd.models import App, Draining, Failure, Status
 
 LOG_LINES = 500
 """Of install.log in a release's answer; run.log has all of them."""
@@ -33,6 +35,7 @@ class Views:
     layout: Layout
     public_base: str
     busy: Callable[[int], int]
+    replicas: Replicas
 
     def app(self, app: App, language: str) -> AppOut:
         """One app."""
@@ -49,17 +52,28 @@ class Views:
             deploying=DeployingOut.model_validate(app.deploying) if app.deploying else None,
             draining=[
                 DrainingOut(
-                    release=old.release, since=old.since, until=old.until, connections=self.busy(old.port)
+                    release=old.release,
+                    since=old.since,
+                    until=old.until,
+                    connections=self._connections(app, old),
                 )
                 for old in app.draining
             ],
             options=OptionsOut.model_validate(app.options),
             scale=ScaleOut.model_validate(app.scale),
+            replicas=self._replicas(app),
         )
+
+    def _connections(self, app: App, old: Draining) -> int:
+        return self.busy(old.port) + self.replicas.connections(app.app_id, old.release)
+
+    def _replicas(self, app: App) -> list[ReplicaOut]:
+        return [ReplicaOut(**asdict(one), sessions=sessions) for one, sessions in self.replicas.all(app)]
 
     def live(self, app: App) -> tuple[int, ...]:
         """What is in an app's view beside the app's own value, and changes without it."""
-        return tuple(self.busy(old.port) for old in app.draining)
+        drains = (self._connections(app, old) for old in app.draining)
+        return (*drains, *(number for one in self._replicas(app) for number in one.live))
 
     def release(self, app: App, number: int, language: str) -> ReleaseOut:
         """One release, short."""

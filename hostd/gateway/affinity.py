@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import NamedTuple
 
 from hostd.gateway.head import Head
 from hostd.gateway.paths import Place
+from hostd.gateway.replicas import Loads, every_port, is_scaled, open_ports, port_of, siblings
 from hostd.models import Route, RoutingTable
 
 ASSETS = (b"static/", b"media/", b"component/", b"app/static/", b"_stcore/", b"vendor/")
@@ -69,7 +70,7 @@ class Sessions:
         for gone in self._apps.keys() - table.apps.keys():
             del self._apps[gone]
         route = table.apps.get(app_id)
-        live = _ports(route) if route is not None else ()
+        live = every_port(route) if route is not None else ()
         ports = {known: ids for known, ids in self._apps.get(app_id, {}).items() if known in live}
         if port in live:
             for sessions in ports.values():
@@ -87,34 +88,66 @@ def _remember(sessions: OrderedDict[bytes, None], session: bytes) -> None:
     sessions[session] = None
 
 
-def _ports(route: Route) -> Collection[int | None]:
-    return (route.port, *route.draining.values())
+def choose(
+    sessions: Sessions, loads: Loads, head: Head, place: Place, route: Route, *, page: bool
+) -> Target | None:
+    """The process that a request goes to, None when there is none, or no room for a new session.
 
-
-def choose(sessions: Sessions, head: Head, place: Place, route: Route, *, page: bool) -> Target | None:
-    """The process that a request goes to, None when there is none. A ``page`` comes from the active one."""
+    A ``page`` comes from the active release.
+    """
+    scaled = is_scaled(route)
     port: int | None = route.port
     others: tuple[int, ...] = ()
-    if route.draining and not page:
+    if page:
+        port = _for_page(loads, head, route) if scaled else port
+    elif scaled or route.draining:
         port, others = _affine(sessions, head, place, route)
+        if scaled and port is not None and head.websocket and place.rest in _STREAMS:
+            port = _for_session(sessions, loads, head, place, route)
     if port is None and route.wakes:
         port = ASLEEP
     return None if port is None else Target(place.app_id, route, port, others)
 
 
+def _for_page(loads: Loads, head: Head, route: Route) -> int | None:
+    """A new page's tab will open a session where the page came from."""
+    port = loads.pick(route)
+    if port is not None and head.method == b"GET":
+        loads.hand_out(port)
+    return port
+
+
+def _for_session(sessions: Sessions, loads: Loads, head: Head, place: Place, route: Route) -> int | None:
+    """One that comes back has its place; for a new one there must be room."""
+    port = _port_of_session(sessions, head, place, route) or _port_of_mark(place, route)
+    comes_back = port is not None and (_session_of(head, place) or port not in open_ports(route))
+    if port is None or not (comes_back or loads.admit(port, route)):
+        port = loads.pick(route)
+    if port is not None:
+        loads.arrive(port)
+    return port
+
+
 def _affine(sessions: Sessions, head: Head, place: Place, route: Route) -> tuple[int | None, tuple[int, ...]]:
     port = _port_of_session(sessions, head, place, route) or _port_of_mark(place, route)
-    if port is not None or not _may_be_elsewhere(head, place):
+    everywhere = every_port(route)
+    if not everywhere or not _may_be_elsewhere(head, place):
         return port or route.port, ()
-    older = tuple(route.draining.values())
-    return (route.port, older) if route.port is not None else (older[0], older[1:])
+    if port is None:
+        return everywhere[0], everywhere[1:]
+    return port, _kept_by_siblings(place, route, port)
+
+
+def _kept_by_siblings(place: Place, route: Route, port: int) -> tuple[int, ...]:
+    """Where else a marked tab's media may be: its replica died, and its session began anew in another."""
+    if place.release is None or place.rest is None or not place.rest.startswith(b"media/"):
+        return ()
+    return tuple(other for other in siblings(route, place.release) if other != port)
 
 
 def _port_of_mark(place: Place, route: Route) -> int | None:
-    """A mark that names no release that there is (any more) says nothing."""
-    if place.release is None:
-        return None
-    return route.port if place.release == route.release else route.draining.get(place.release)
+    """A mark that names no process that there is (any more) says nothing."""
+    return None if place.release is None else port_of(route, place.release, place.replica)
 
 
 def _port_of_session(sessions: Sessions, head: Head, place: Place, route: Route) -> int | None:
@@ -122,7 +155,7 @@ def _port_of_session(sessions: Sessions, head: Head, place: Place, route: Route)
     if session is None:
         return None
     port = sessions.port_of(place.app_id, session)
-    return port if port in _ports(route) else None
+    return port if port in every_port(route) else None
 
 
 def _session_of(head: Head, place: Place) -> bytes | None:

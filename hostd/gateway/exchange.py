@@ -11,6 +11,7 @@ from hostd.gateway.affinity import ASLEEP, Target, learn
 from hostd.gateway.head import MAX_HEAD, Head
 from hostd.gateway.pages import Trouble
 from hostd.gateway.paths import Place
+from hostd.gateway.replicas import open_ports
 from hostd.gateway.response import ResponseReader, visitor_head
 from hostd.gateway.turns import Turn
 
@@ -30,6 +31,7 @@ class Exchange(Turn):
     _upstream: Upstream | None = None
     _retried = False
     _started = False
+    _unreachable: tuple[int, ...] = ()
 
     def __init__(
         self, client: Visitor, head: Head, place: Place, target: Target, request: bytes, *, keep_alive: bool
@@ -76,11 +78,13 @@ class Exchange(Turn):
     def unreachable(self, error: Exception) -> None:
         """No connection could be made."""
         logger.debug("port %d: %s", self.port, error)
-        active = self.target.route.port
         if self.disconnected:
             return
-        if active is not None and active != self.port:
-            self.port = active  # a draining release has ended before the routes say so
+        self._unreachable += (self.port,)
+        left = [port for port in open_ports(self.target.route) if port not in self._unreachable]
+        if left:
+            self.client.gateway.loads.moved(self.port, left[0])
+            self.port = left[0]  # a process has ended before the routes say so
             self.start()
         elif self.client.gateway.sleeps(self.target):
             self.port = ASLEEP  # it fell asleep, or went to start anew, just now
@@ -176,6 +180,7 @@ class Exchange(Turn):
         gateway, understood = self.client.gateway, None
         if self.target.has_session(self.place):
             understood = partial(learn, gateway.sessions, gateway.lookup, self.target.app_id, self.port)
+            gateway.loads.connected(self.port)
         early = self._early
         tunnel.splice(self.client, upstream, answer=raw, behind=behind, early=early, understood=understood)
 

@@ -15,6 +15,7 @@ from hostd.gateway.exchange import Exchange
 from hostd.gateway.head import Head
 from hostd.gateway.pages import Answer
 from hostd.gateway.paths import Kind, Place
+from hostd.gateway.replicas import mark, port_of
 from hostd.gateway.response import ResponseReader, header_lines
 from hostd.models import Route
 
@@ -47,13 +48,15 @@ def is_page(head: Head, place: Place, route: Route) -> bool:
 def generation(place: Place, route: Route) -> Answer:
     """What a tab that comes back is told: a process that it does not know means that its session is gone."""
     drains = place.release in route.draining
-    body = b"" if drains else generation_of(route).encode()
+    port = route.port if place.release is None else port_of(route, place.release, place.replica)
+    body = b"" if drains else generation_of(route, port).encode()
     return Answer(200, (("Content-Type", "text/plain"), ("Cache-Control", "no-store")), body)
 
 
-def generation_of(route: Route) -> str:
-    """What tells one process of an app from the next."""
-    return f"{route.release}.{route.generation}"
+def generation_of(route: Route, port: int | None) -> str:
+    """What tells one process of an app from the others and from the next; None is no process."""
+    pid = route.pids.get(port or 0, 0) if route.pids else route.generation
+    return f"{route.release}.{pid}"
 
 
 class Page(Exchange):
@@ -102,8 +105,8 @@ class Page(Exchange):
         return gateway.templates.render(
             "pages/tab.html",
             base=f"{gateway.options.prefix}/apps/{self.target.app_id}/",
-            mark=f"~r{self.target.route.release}/",
-            generation=generation_of(self.target.route),
+            mark=f"{mark(self.target.route, self.port)}/",
+            generation=generation_of(self.target.route, self.port),
             components="_stcore/bidi-components/",
             shared=shared,
         ).encode()

@@ -18,6 +18,7 @@ _CSP = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-act
 _HTML = "text/html; charset=utf-8"
 _PROBLEM = "application/problem+json"
 _SOON = 2
+_WHEN_FULL = 5
 _LATER = 30
 
 
@@ -29,6 +30,7 @@ class Trouble(StrEnum):
     SILENT = "silent"
     BUSY = "busy"
     NO_ROOM = "no_room"
+    FULL = "full"
     UNKNOWN = "unknown"
 
 
@@ -105,7 +107,7 @@ class Pages:
             detail=text.detail,
             status=text.status,
             refresh=wait,
-            hopeful=wait == _SOON,
+            hopeful=wait in (_SOON, _WHEN_FULL),
             failed=situation is Status.FAILED,
         )
         fields = [("Content-Type", _HTML), ("Content-Language", language), ("Cache-Control", "no-store")]
@@ -120,6 +122,8 @@ def _wait(situation: Status | Trouble) -> int | None:
     """Seconds until it is worth asking again; None when asking again does not help."""
     if situation is Trouble.UNKNOWN:
         return None
+    if situation is Trouble.FULL:
+        return _WHEN_FULL
     return _LATER if situation in (Status.STOPPED, Status.FAILED) else _SOON
 
 

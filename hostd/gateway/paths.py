@@ -23,7 +23,7 @@ _MAX_KEPT = 256
 SHARED = b"~static"
 """Stands where an app's id would, in the addresses of Streamlit's files that all apps share."""
 _HEALTH = (b"_stcore/health", b"healthz")
-_MARK = re.compile(rb"~r([1-9][0-9]{0,8})/")
+_MARK = re.compile(rb"~r([1-9][0-9]{0,8})(?:\.([1-9][0-9]{0,2}))?/")
 
 
 class Kind(Enum):
@@ -41,7 +41,8 @@ class Place(NamedTuple):
 
     ``local`` is the path without the public prefix; ``rest`` what follows the app's (or console's)
     base and its slash, None when that slash is missing: then the visitor is redirected. ``release`` is
-    the one named by a mark behind the app's id (``/apps/x/~r3/media/…``); the mark is in neither.
+    the one named by a mark behind the app's id (``/apps/x/~r3/media/…``), and ``replica`` the one of its
+    processes (``~r3.2``, else the first); the mark is in neither.
     ``hidden``: this is an endpoint of Streamlit that is not for visitors: metrics, script runs. ``pings``:
     it asks for an app's health, as monitors do, and is no visit.
     """
@@ -51,6 +52,7 @@ class Place(NamedTuple):
     app_id: str = ""
     rest: bytes | None = None
     release: int | None = None
+    replica: int = 1
     hidden: bool = False
     pings: bool = False
 
@@ -101,14 +103,14 @@ def _split(path: bytes, prefix: bytes) -> Place:
         if app_id == SHARED:
             return Place(Kind.SHARED, local, rest=rest)
         if rest.startswith(b"~r") and (mark := _MARK.match(rest)):
-            return _marked(app_id, int(mark[1]), rest[mark.end() :])
+            return _marked(app_id, mark, rest[mark.end() :])
         return Place(Kind.APP, local, app_id.decode("latin-1"), rest if slash else None)
     return Place(Kind.PLAIN, local)
 
 
-def _marked(app_id: bytes, release: int, rest: bytes) -> Place:
+def _marked(app_id: bytes, mark: re.Match[bytes], rest: bytes) -> Place:
     local = b"/apps/%b/%b" % (app_id, rest)
-    return Place(Kind.APP, local, app_id.decode("latin-1"), rest, release)
+    return Place(Kind.APP, local, app_id.decode("latin-1"), rest, int(mark[1]), int(mark[2] or 1))
 
 
 def _refuse_ambiguous(path: bytes, place: Place, prefix: bytes) -> None:
@@ -118,7 +120,7 @@ def _refuse_ambiguous(path: bytes, place: Place, prefix: bytes) -> None:
     if any(segment in (b".", b"..") for segment in _SEPARATORS.split(decoded)):
         raise Refused(400, "The path holds a '.' or '..' segment.")
     again = _split(decoded, prefix)
-    if (again.kind, again.app_id, again.release) != (place.kind, place.app_id, place.release):
+    if again._replace(local=b"", rest=None) != place._replace(local=b"", rest=None):
         raise Refused(400, "The path's percent-encoding hides where it leads.")
     nameless = place.kind is Kind.APP and not place.app_id
     if nameless or any(start.startswith(b"//") for start in (decoded, place.local, again.local)):

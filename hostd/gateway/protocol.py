@@ -10,7 +10,7 @@ from hostd.gateway.exchange import Exchange
 from hostd.gateway.hand_over import HandedOver
 from hostd.gateway.head import MAX_HEAD, Field, Head, upstream_head
 from hostd.gateway.page import GENERATION, Page, generation, is_page
-from hostd.gateway.pages import Answer, problem, redirect, sleeping_health
+from hostd.gateway.pages import Answer, Trouble, problem, redirect, sleeping_health
 from hostd.gateway.paths import Kind, Place, locate
 from hostd.gateway.reading import Reading
 from hostd.gateway.refusal import Refused
@@ -133,9 +133,10 @@ class GatewayProtocol(Reading):
         if not place.pings:
             self.gateway.seen[place.app_id] = monotonic()
         page = is_page(head, place, route)
-        target = choose(self.gateway.sessions, head, place, route, page=page)
+        target = choose(self.gateway.sessions, self.gateway.loads, head, place, route, page=page)
         if target is None:
-            return self._reply(head, self.gateway.pages.for_route(head, 503, route, None))
+            trouble = None if route.port is None else Trouble.FULL
+            return self._reply(head, self.gateway.pages.for_route(head, 503, route, trouble))
         host = b"" if head.get(b"host") else self._local_host()
         path = self.gateway.prefix + place.local
         request = upstream_head(head, path, self.forwarding, host, whole=page)

@@ -9,6 +9,7 @@ from hostd.gateway.hand_over import HandOver
 from hostd.gateway.options import GatewayOptions, TrustedProxies
 from hostd.gateway.pages import Pages
 from hostd.gateway.pool import Pool
+from hostd.gateway.replicas import Loads
 from hostd.gateway.statics import Statics
 from hostd.gateway.waking import Waking
 from hostd.models import RoutingTable
@@ -37,6 +38,7 @@ class Gateway:
         self.sessions = Sessions()
         self.waking = Waking(lookup, options.wake_hold)
         self.seen: dict[str, float] = {}
+        self.loads = Loads(self.tunnels)
         self.trusted = TrustedProxies(options.trusted_proxies)
         self.statics = Statics(options.prefix, copies)
 

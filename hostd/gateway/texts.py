@@ -56,6 +56,12 @@ TEXTS: dict[tuple[str, str], Text] = {
         "No room just now", "The machine has no memory left for one more app. It is tried again.", "waiting"
     ),
     ("zh", "no_room"): Text("暂无空间", "服务器内存不足，暂时无法再启动应用，正在重试。", "等待中"),
+    ("en", "full"): Text(
+        "Every place is taken",
+        "As many people use the app as it has room for. It opens here as soon as somebody leaves.",
+        "full",
+    ),
+    ("zh", "full"): Text("人数已满", "当前使用该应用的人数已达上限，一有空位就会自动打开。", "已满"),
     ("en", "unknown"): Text(
         "No such app",
         "There is no app at this address. It may have been deleted, or the link is incomplete.",

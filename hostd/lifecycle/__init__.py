@@ -128,6 +128,7 @@ class Lifecycle:
         recovery.take_in(self.layout, self.store, self.registry)
         states = self.deployer.supervisor.states()
         recovery.reopen(self.layout, self.registry, self.deployer.launcher.ports, states)
+        self.deployer.replicas.recover(states)
         recovery.let_sleep(self.registry, self.deployer.sleeper.sleeps_after_boot, states)
         self.observer.look()
 
@@ -156,6 +157,7 @@ class Lifecycle:
             ticket = self.registry.ticket(app_id)
             try:
                 if not self.deployer.step(ticket):
+                    self.deployer.replicas.look_at(app_id)
                     return
             except Interrupted:
                 continue

@@ -16,6 +16,7 @@ from hostd.lifecycle.gate import Gate, Passed
 from hostd.lifecycle.installing import Installer
 from hostd.lifecycle.launching import Launcher
 from hostd.lifecycle.registry import Registry, Ticket
+from hostd.lifecycle.replicas import Replicas
 from hostd.lifecycle.routing import Serving
 from hostd.lifecycle.sleeping import Sleeper
 from hostd.lifecycle.takeover import Takeover
@@ -39,6 +40,7 @@ class Deployer:
     drainer: Drainer
     takeover: Takeover
     sleeper: Sleeper
+    replicas: Replicas
 
     def step(self, ticket: Ticket) -> bool:
         """Take the next step towards what is asked; False when there is none left.
@@ -119,6 +121,7 @@ class Deployer:
         """Stop and start the release that serves. The mark goes last: a kill in between loses nothing."""
         ticket.check()
         self.registry.serve(app.app_id, None)
+        self.replicas.end(app.app_id, app.target)
         self.supervisor.stop(program_name(app.app_id, app.target))
         self._serve(ticket, app, self.launcher.start(ticket, app, app.target))
         return True
@@ -131,7 +134,7 @@ class Deployer:
             serving = self._serving(app, app.port, state.pid)
             if self.registry.serving(app.app_id) == serving and state.pid == app.pid:
                 return False
-            self.launcher.await_ready(ticket, app, app.target, app.port)
+            self.launcher.await_ready(ticket, app, name, app.port)
             self._serve(ticket, app, app.port)
         else:
             self.supervisor.stop(name)
@@ -147,6 +150,7 @@ class Deployer:
         self.installer.forget(app.app_id)
         for number in drained(app):
             self.drainer.end(app.app_id, number)
+        self.replicas.end(app.app_id)
         self.launcher.drop_others(app, app.release)
         if app.release is not None:
             self.launcher.rest(app.app_id, app.release)
@@ -160,6 +164,7 @@ class Deployer:
         """Take everything of the app's away: programs, ports, folder."""
         self.registry.serve(app.app_id, None)
         self.installer.forget(app.app_id)
+        self.replicas.end(app.app_id)
         self.launcher.drop_others(app)
         folder = self.layout.app(app.app_id).root
         doomed = folder.with_name(f".deleted-{app.app_id}-{secrets.token_hex(3)}")

@@ -16,6 +16,7 @@ from hostd.errors import HostdError
 from hostd.layout import Layout, program_name
 from hostd.lifecycle.launching import Launcher
 from hostd.lifecycle.registry import Registry
+from hostd.lifecycle.replicas import Replicas
 from hostd.models import App, Draining
 from hostd.runlog import say
 from hostd.supervisor import ProcessState
@@ -32,6 +33,7 @@ class Drainer:
     layout: Layout
     registry: Registry
     launcher: Launcher
+    replicas: Replicas
     busy: Callable[[int], int]
     grace: float = GRACE
     locks: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
@@ -44,9 +46,8 @@ class Drainer:
         for app in self.registry.restless():
             for old in app.draining:
                 ports.add(old.port)
-                if old.release != app.target and self._is_over(
-                    old, states.get(program_name(app.app_id, old.release))
-                ):
+                state = states.get(program_name(app.app_id, old.release))
+                if old.release != app.target and self._is_over(app.app_id, old, state):
                     self._end_behind(app.app_id, old.release)
         for port in set(self._quiet) - ports:
             self._quiet.pop(port, None)
@@ -69,6 +70,7 @@ class Drainer:
             if drains(self.registry.peek(app_id), number) is None:
                 return
             self._change(app_id, number, ended=True)
+            self.replicas.end(app_id, number)
             self.launcher.drop(app_id, number)
             self._carry_on(app_id, number)
             say(self.layout.app(app_id).log, f"drain: release {number} has ended")
@@ -99,10 +101,12 @@ class Drainer:
 
         self.registry.amend(None, app_id, decide)
 
-    def _is_over(self, old: Draining, state: ProcessState | None) -> bool:
-        if old.ended or state is None or not state.alive or state.pid != old.pid:
+    def _is_over(self, app_id: str, old: Draining, state: ProcessState | None) -> bool:
+        if old.ended or datetime.fromisoformat(old.until) <= datetime.now(UTC):
             return True
-        if datetime.fromisoformat(old.until) <= datetime.now(UTC):
+        if self.replicas.living(app_id, old.release):
+            return False  # they have sessions, whatever became of the first process
+        if state is None or not state.alive or state.pid != old.pid:
             return True
         if self.busy(old.port):
             self._quiet.pop(old.port, None)

@@ -15,7 +15,7 @@ from hostd.lifecycle.workers import Slots
 from hostd.models import App, Failure, FailureKind, Step
 from hostd.runlog import say, tail
 from hostd.settings import Settings
-from hostd.supervisor import EXITED, FATAL, STOPPED, ProcessState, Supervisor
+from hostd.supervisor import EXITED, Supervisor
 from hostd.templating import Templates
 
 TAIL_LINES = 400
@@ -38,39 +38,51 @@ class Launcher:
     health: Health
     slots: Slots
 
-    def start(self, ticket: Ticket, app: App, number: int) -> int:
+    def start(self, ticket: Ticket, app: App, number: int, replica: int = 1) -> int:
         """Start a release's program and wait until it serves. Returns its port.
 
         Raises AppFailed, Interrupted; then the program is stopped.
         """
-        name = program_name(app.app_id, number)
+        name = program_name(app.app_id, number, replica)
         run_log = self.layout.app(app.app_id).log
+        who = f"release {number}" if replica == 1 else f"replica {replica} of release {number}"
         with self.slots.hold(ticket):
-            self.registry.progress(ticket, app.app_id, Step.STARTING)
-            port = self._lease(name, app.port)
-            say(run_log, f"start: release {number} on port {port}")
-            self._launch(app, number, port)
+            if replica == 1:
+                self.registry.progress(ticket, app.app_id, Step.STARTING)
+            port = self._lease(name, app.port if replica == 1 else None)
+            say(run_log, f"start: {who} on port {port}")
+            self._launch(name, app, number, port)
             try:
-                self.await_ready(ticket, app, number, port)
+                self.await_ready(ticket, app, name, port)
             except BaseException:
                 self.stop(name)
                 raise
-        say(run_log, f"start: release {number} serves")
+        say(run_log, f"start: {who} serves")
         return port
 
-    def await_ready(self, ticket: Ticket, app: App, number: int, port: int) -> None:
-        """Wait until the release's program serves on ``port``. Raises AppFailed, Interrupted."""
-        name = program_name(app.app_id, number)
+    def await_ready(self, ticket: Ticket, app: App, name: str, port: int) -> None:
+        """Wait until the program ``name`` serves on ``port``. Raises AppFailed, Interrupted."""
         end = self.health.wait(
             port,
             f"{self.settings.path_prefix}/apps/{app.app_id}",
             timeout=self.settings.start_timeout,
-            dead=lambda: _is_dead(self.supervisor.state(name)),
+            dead=lambda: self.is_dead(name),
             told_to_stop=lambda: not ticket.valid(),
         )
         ticket.check()
         if end is not End.READY:
             raise AppFailed(self._failure(app, name, end))
+
+    def is_dead(self, name: str) -> bool:
+        """Whether a program runs no more, and will not by itself.
+
+        EXITED may be the moment before supervisord starts it again, which it does before it answers the
+        next question (supervisor/supervisord.py ``runforever``).
+        """
+        state = self.supervisor.state(name)
+        if state is not None and state.state == EXITED:
+            state = self.supervisor.state(name)
+        return state is None or state.halted
 
     def stop(self, name: str) -> None:
         """Stop a program and give its port back; it stays known, so that operators can start it."""
@@ -85,9 +97,9 @@ class Launcher:
         else:
             self.drop(app_id, number)
 
-    def drop(self, app_id: str, number: int) -> None:
-        """Stop and forget the program of a release, and give its port back."""
-        name = program_name(app_id, number)
+    def drop(self, app_id: str, number: int, replica: int = 1) -> None:
+        """Stop and forget a program of a release, and give its port back."""
+        name = program_name(app_id, number, replica)
         self.supervisor.remove(name, self.layout.section(name))
         self.ports.release(name)
 
@@ -99,8 +111,7 @@ class Launcher:
                 self.drop(*owner)
         self.ports.keep_only(app.app_id, *keep)
 
-    def _launch(self, app: App, number: int, port: int) -> None:
-        name = program_name(app.app_id, number)
+    def _launch(self, name: str, app: App, number: int, port: int) -> None:
         app_layout = self.layout.app(app.app_id)
         (app_layout.home / "storage").mkdir(mode=0o700, parents=True, exist_ok=True)
         asked = outcomes.asked(app_layout.release(number))
@@ -125,10 +136,6 @@ class Launcher:
         state = self.supervisor.state(name)
         code = state.exit if state else None
         return diagnosis.start_failure(end, code, last, self.settings.start_timeout)
-
-
-def _is_dead(state: ProcessState | None) -> bool:
-    return state is None or state.state in (STOPPED, EXITED, FATAL)
 
 
 def describe_exit(code: int) -> str:

@@ -58,6 +58,7 @@ class Observer:
                     log.error("%s: %s", app.app_id, error)  # the others are looked at all the same
         self._drop_strangers(states)
         self.deployer.drainer.look(states)
+        self.deployer.replicas.look(states)
 
     def _look_at(self, app: App, states: Mapping[str, ProcessState]) -> None:
         app_id = app.app_id

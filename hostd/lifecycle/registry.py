@@ -16,6 +16,7 @@ from hostd.lifecycle.roll import Roll
 from hostd.lifecycle.routing import STATUS_AT, Serving, route_of
 from hostd.models import App, Deploying, Route, RoutingTable, Step, Wish
 from hostd.runlog import now
+from hostd.scale import Replica
 from hostd.store import Store
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Registry:
         self._apps = Roll()
         self._asked: dict[str, int] = {}
         self._serving: dict[str, Serving] = {}
+        self._replicas: dict[str, tuple[Replica, ...]] = {}
         self._unsaved: set[str] = set()
         self._claimed: set[str] = set()
         self._hear: Callable[[], None] = lambda: None
@@ -118,6 +120,7 @@ class Registry:
         with self._lock:
             self._apps.pop(app_id, None)
             self._serving.pop(app_id, None)
+            self._replicas.pop(app_id, None)
             self._unsaved.discard(app_id)
             self._publish(app_id)
 
@@ -228,6 +231,31 @@ class Registry:
         with self._lock:
             return [app for app_id in self._serving if (app := self._apps.get(app_id)) is not None]
 
+    def replicas(self, app_id: str) -> tuple[Replica, ...]:
+        """The app's processes beside each release's first."""
+        return self._replicas.get(app_id, ())
+
+    def replicated(self) -> list[str]:
+        """The ids of apps that have such processes, those that are no more included."""
+        return list(self._replicas)
+
+    def swap_replica(self, app_id: str, old: Replica | None, new: Replica | None) -> bool:
+        """Put ``new`` in the place of ``old``, and the route follows; False when ``old`` is no more."""
+        with self._lock:
+            found = self._replicas.get(app_id, ())
+            if old is not None and old not in found:
+                return False
+            if old is None and any(
+                (o.release, o.replica) == (new.release, new.replica) for o in found if new
+            ):
+                return False
+            others = [one for one in found if one != old]
+            self._replicas[app_id] = tuple(others if new is None else [*others, new])
+            if not self._replicas[app_id]:
+                del self._replicas[app_id]
+            self._publish(app_id)
+        return True
+
     def ticket(self, app_id: str) -> Ticket:
         """Leave to work on what is asked right now."""
         asked = self._asked.get(app_id, 0)
@@ -244,6 +272,6 @@ class Registry:
             if app is None or app.wish is Wish.DELETED:
                 routes.pop(app_id, None)
             else:
-                routes[app_id] = route_of(app, self._serving.get(app_id))
+                routes[app_id] = route_of(app, self._serving.get(app_id), self._replicas.get(app_id, ()))
         self.table = RoutingTable(self._console, MappingProxyType(routes))
         self._hear()

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hostd import bundles
-from hostd.errors import Conflict, UnknownApp, UnknownRelease
+from hostd.errors import Conflict, Invalid, UnknownApp, UnknownRelease
 from hostd.health import Ports
 from hostd.layout import AppLayout, Layout, ReleaseLayout, program_name
 from hostd.lifecycle import outcomes
@@ -66,7 +66,7 @@ class Releases:
                 raise Conflict(
                     f"A folder that is no app, or can't be read, has the id '{app_id}'. Choose another."
                 )
-            app = self._made(app_id, name, wanted, Scale(**scale))
+            app = self._made(app_id, name, wanted, _rescaled(Scale(), scale))
             self.registry.add(app)
         self.wake(app_id)
         return app
@@ -82,7 +82,7 @@ class Releases:
         with self._updating[app_id]:
             current = self.registry.get(app_id)
             if scale:
-                self.registry.amend(None, app_id, lambda app: {"scale": replace(app.scale, **scale)})
+                self.registry.amend(None, app_id, lambda app: {"scale": _rescaled(app.scale, scale)})
             if wanted.empty:
                 return self._ask(app_id, lambda _: changes), None
             return self._release(current, wanted, changes, even_if_same=False)
@@ -205,6 +205,15 @@ class Releases:
         app = self.registry.ask(app_id, decide)
         self.wake(app_id)
         return app
+
+
+def _rescaled(before: Scale, changes: Mapping[str, Any]) -> Scale:
+    """Raises Invalid when more replicas would be needed than are allowed."""
+    scale = replace(before, **changes)
+    if scale.min_replicas > scale.max_replicas:
+        name = "max_replicas" if "max_replicas" in changes else "min_replicas"
+        raise Invalid(name, f"{scale.min_replicas} at least and {scale.max_replicas} at most can't be")
+    return scale
 
 
 def _asked_to_run(current: App, number: int) -> dict[str, Any]:

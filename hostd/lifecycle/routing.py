@@ -1,4 +1,4 @@
-"""What the gateway is told of an app."""
+"""One app's route, made of what serves, what drains, and its other processes. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from hostd.models import App, Route, Status, Step, Wish
+from hostd.scale import Replica, ReplicaState
 
 STATUS_AT = {
     Step.WAITING: Status.CREATED,
@@ -16,10 +17,14 @@ STATUS_AT = {
 }
 """What an app's status is while a release is at a step and nothing serves."""
 
+_CLOSED = (Status.STOPPED, Status.FAILED, Status.SLEEPING)
+
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """The release that visitors reach now: its port, Streamlit, the copy of that one's files, its pid."""
+    """The release that visitors reach now: the port of its first process, its Streamlit, the copy of that
+    one's files, its pid.
+    """
 
     release: int
     port: int
@@ -28,30 +33,56 @@ class Serving:
     pid: int = 0
 
 
-def route_of(app: App, serving: Serving | None) -> Route:
-    """Where the visitors of ``app`` go, when ``serving`` is what there is of it."""
+def keeps_replicas(app: App) -> bool:
+    """Whether the active release's other processes go on: also while its first comes back from a crash."""
+    return app.wish is Wish.RUNNING and app.status not in _CLOSED and not app.restart
+
+
+def route_of(app: App, serving: Serving | None, replicas: tuple[Replica, ...] = ()) -> Route:
+    """Where the visitors of ``app`` go, when ``serving`` and ``replicas`` are what there is of it."""
+    if app.status is Status.SLEEPING:
+        serving = None
     olds = sorted((old for old in app.draining if not old.ended), key=lambda old: -old.release)
     draining = {old.release: old.port for old in olds}
-    if serving is None or app.status is Status.SLEEPING:
-        return Route(
-            status=app.status,
-            port=None,
-            name=app.name,
-            release=app.release,
-            draining=MappingProxyType(draining),
-            wakes=_wakes(app),
-        )
-    draining.pop(serving.release, None)
+    active = serving.release if serving else app.release
+    if serving is not None:
+        draining.pop(serving.release, None)
+    known: set[int | None] = {*draining, active} if keeps_replicas(app) else {*draining}
+    taking, leaving, pids = _of_replicas(active, known, replicas)
+    if serving is not None:
+        taking, pids = {1: serving.port} | taking, {serving.port: serving.pid} | pids
+    alone = serving is not None and not pids.keys() - {serving.port}
     return Route(
         status=app.status,
-        port=serving.port,
+        port=next(iter(taking.values()), None),
         name=app.name,
-        release=serving.release,
+        release=active,
         draining=MappingProxyType(draining),
-        streamlit=serving.streamlit,
-        static=serving.static,
-        generation=serving.pid,
+        streamlit=serving.streamlit if serving else "",
+        static=serving.static if serving else "",
+        generation=serving.pid if serving else 0,
+        wakes=not taking and _wakes(app),
+        replicas=MappingProxyType({} if alone else taking),
+        pids=MappingProxyType({} if alone else pids),
+        leaving=MappingProxyType(leaving),
+        sessions_per_replica=app.scale.sessions_per_replica,
     )
+
+
+def _of_replicas(
+    active: int | None, known: set[int | None], replicas: tuple[Replica, ...]
+) -> tuple[dict[int, int], dict[tuple[int, int], int], dict[int, int]]:
+    """The ports that take sessions, those that keep theirs, and the pids by port."""
+    taking, leaving, pids = {}, {}, {}
+    for one in sorted(replicas, key=lambda one: (one.release, one.replica)):
+        if one.release not in known or one.port is None:
+            continue
+        if one.release == active and one.state is ReplicaState.RUNNING:
+            taking[one.replica] = one.port
+        elif one.state in (ReplicaState.RUNNING, ReplicaState.DRAINING):
+            leaving[one.release, one.replica] = one.port
+        pids[one.port] = one.pid or 0
+    return taking, leaving, pids
 
 
 def _wakes(app: App) -> bool:

@@ -16,6 +16,7 @@ from hostd.errors import HostdError, NoRoom
 from hostd.layout import Layout
 from hostd.lifecycle.launching import Launcher
 from hostd.lifecycle.registry import Registry, Ticket
+from hostd.lifecycle.replicas import Replicas
 from hostd.models import App, Status, Wish
 from hostd.runlog import say
 from hostd.settings import Settings
@@ -45,6 +46,7 @@ class Sleeper:
     layout: Layout
     registry: Registry
     launcher: Launcher
+    replicas: Replicas
     visits: Visits
     memory: Callable[[], int]
     _active: dict[str, float] = field(default_factory=dict)
@@ -75,10 +77,11 @@ class Sleeper:
         serving = self.registry.serving(app.app_id)
         if serving is not None:
             time.sleep(_UNDER_WAY)
-            if self.visits.busy(serving.port):
+            if self._busy(app, serving.port):
                 self.registry.note(ticket, app.app_id, status=Status.RUNNING, pid=serving.pid)
                 return True
         self.registry.note(ticket, app.app_id, serve=None, pid=None)
+        self.replicas.end(app.app_id)
         self.launcher.drop_others(app)
         say(self.layout.app(app.app_id).log, "sleep: nobody visits the app; its process has ended")
         return False
@@ -97,9 +100,12 @@ class Sleeper:
         return sorted(idle, key=lambda one: -one[1])
 
     def _idle(self, app: App, now: float) -> float:
-        if app.port is not None and self.visits.busy(app.port):
+        if app.port is not None and self._busy(app, app.port):
             self._active[app.app_id] = now
         return now - max(self._active.setdefault(app.app_id, now), self.visits.last_seen(app.app_id))
+
+    def _busy(self, app: App, port: int) -> int:
+        return self.visits.busy(port) + self.replicas.connections(app.app_id, app.release or 0)
 
     def _may_sleep(self, app: App) -> bool:
         settled = app.status is Status.RUNNING and app.wish is Wish.RUNNING and app.target == app.release

@@ -8,6 +8,7 @@ from hostd import bundles
 from hostd.layout import Layout, ReleaseLayout, program_name
 from hostd.lifecycle.launching import Launcher
 from hostd.lifecycle.registry import Registry, Ticket
+from hostd.lifecycle.replicas import Replicas
 from hostd.models import App, Asked, Strategy
 from hostd.runlog import say
 from hostd.supervisor import Supervisor
@@ -21,6 +22,7 @@ class Takeover:
     registry: Registry
     supervisor: Supervisor
     launcher: Launcher
+    replicas: Replicas
 
     def strategy(self, app: App, asked: Asked) -> Strategy:
         """What was asked for; else REPLACE when files were written beside the code, or no port is left."""
@@ -43,6 +45,7 @@ class Takeover:
         alive = state is not None and state.alive
         marks = {"restart": app.restart or alive, "files_in": app.target}
         self.registry.note(ticket, app.app_id, serve=None, pid=None, **marks)
+        self.replicas.end(app.app_id, app.release)
         self.launcher.stop(name)
         bundles.move_written(self._release(app, app.release), self._release(app, app.target))
 
