@@ -228,16 +228,13 @@ def test_the_limit_and_the_load(own: Platform, sessions: ExitStack) -> None:
         own.api.delete(f"/apps/{app_id}")
 
 
-def test_no_port_is_left(own: Platform, sessions: ExitStack) -> None:
+def test_no_port_is_left(own: Platform, app_id: str, sessions: ExitStack) -> None:
     """There are fewer then, and the log says why; they serve."""
-    app_id = own.running("many", APP, replicas="16")
-    try:
-        until(lambda: "failed: replica" in own.logs(app_id))
-        until(lambda: Counter(one["state"] for one in own.app(app_id)["replicas"])["running"] == POOL)
-        assert "All ports" in own.logs(app_id)
-        assert len({one.process for one in people(own, app_id, sessions, POOL)}) == POOL
-    finally:
-        own.api.delete(f"/apps/{app_id}")
+    own.api.patch(f"/apps/{app_id}", data={"replicas": "16"})
+    until(lambda: "failed: replica" in own.logs(app_id, 1000))
+    until(lambda: Counter(one["state"] for one in own.app(app_id)["replicas"])["running"] == POOL)
+    assert "All ports" in own.logs(app_id, 1000)
+    assert len({one.process for one in people(own, app_id, sessions, POOL)}) == POOL
 
 
 def shown(visit: Visit) -> tuple[int, int]:
