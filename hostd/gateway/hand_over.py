@@ -85,6 +85,7 @@ class HandedOver(Exchange):
             client.unthrottle()
             return
         self.response_complete = True
+        client.gateway.loads.connected(self.port)  # the process counts it from now on
         client.let_go()
         transport.abort()  # closes this process's descriptor: the connection lives on
 
