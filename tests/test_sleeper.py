@@ -13,7 +13,9 @@ from hostd import memory
 from hostd.errors import NoRoom
 from hostd.layout import Layout
 from hostd.lifecycle.registry import Registry
+from hostd.lifecycle.replicas import Replicas
 from hostd.lifecycle.routing import Serving
+from hostd.lifecycle.scaling import Scaler
 from hostd.lifecycle.sleeping import Sleeper
 from hostd.models import App, Route, Status, Wish
 from hostd.scale import Scale
@@ -76,7 +78,13 @@ def bed(tmp_path: Path) -> Bed:
     registry = Registry(Store(layout), Route(Status.RUNNING, 1, "console"))
     settings = load({"STREAMLIT_HOST_DATA": str(tmp_path)})
     rooms: Any = {"settings": settings, "layout": layout, "registry": registry, "launcher": None}
-    return Bed(machine, registry, Sleeper(**rooms, visits=machine, memory=lambda: machine.left))
+    none: Any = None
+    replicas = Replicas(
+        layout=layout, registry=registry, launcher=none, busy=machine.busy, scaler=Scaler(machine.busy)
+    )
+    return Bed(
+        machine, registry, Sleeper(**rooms, replicas=replicas, visits=machine, memory=lambda: machine.left)
+    )
 
 
 def test_idle_time(bed: Bed) -> None:
