@@ -300,6 +300,7 @@ def test_kills_of_the_platform(own: Platform, app_id: str, sessions: ExitStack) 
     kill(own.process.pid)
     own.process.wait()
     own.start()
+    Person(own, app_id, sessions)  # it slept since the boot
     after = running(own, app_id, 3)
     assert not {one["pid"] for one in after.values()} & {one["pid"] for one in before.values()}
     assert len({one.process for one in people(own, app_id, sessions, 3)}) == 3
