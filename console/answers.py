@@ -74,6 +74,8 @@ class Scale:
     min_replicas: int = 1
     max_replicas: int = 1
     sessions_per_replica: int | None = None
+    idle_minutes: float | None = None
+    always_on: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,11 +53,32 @@ def scale_form(app: App, say: Say) -> dict[str, str] | None:
             key=f"sessions_{app.app_id}_{seen}",
         )  # fmt: skip
         st.caption(say("scale_text"))
+        idle, always = _sleep_fields(app, say, f"{app.app_id}_{seen}")
         if not st.form_submit_button(say("scale_save"), icon=":material/dynamic_feed:"):
             return None
-    given = {"min_replicas": low, "max_replicas": high, "sessions_per_replica": sessions}
-    return {
-        name: "" if value is None else str(value)
-        for name, value in given.items()
-        if value != getattr(scale, name)
+    given = {
+        "min_replicas": low,
+        "max_replicas": high,
+        "sessions_per_replica": sessions,
+        "idle_minutes": idle,
+        "always_on": always,
     }
+    return {name: _field(value) for name, value in given.items() if value != getattr(scale, name)}
+
+
+def _sleep_fields(app: App, say: Say, key: str) -> tuple[float | None, bool]:
+    left, right = st.columns((1, 2), vertical_alignment="bottom")
+    idle = left.number_input(
+        say("scale_idle"), 0.0, 999_999.0, app.scale.idle_minutes, step=10.0, format="%g",
+        placeholder=say("drain_hint"), help=say("scale_idle_help"), key=f"idle_{key}",
+    )  # fmt: skip
+    always = right.checkbox(
+        say("scale_always"), app.scale.always_on, help=say("scale_always_help"), key=f"always_{key}"
+    )
+    return idle, always
+
+
+def _field(value: float | bool | None) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else f"{value:g}"

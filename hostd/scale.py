@@ -14,7 +14,7 @@ class Scale:
     """Part of ``meta.json``.
 
     ``idle_minutes``: how long without visitors until the app sleeps; None is the platform's default, 0
-    never. ``always_on``: after a boot it starts at once, rather than at its first visit.
+    never. ``always_on``: it never sleeps, and after a boot it starts at once, rather than at its first visit.
 
     ``min_replicas`` to ``max_replicas`` processes run, 1 to MAX_REPLICAS, as many as the load asks for.
     ``sessions_per_replica`` is how many sessions each may have, None for no limit.

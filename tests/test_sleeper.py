@@ -94,12 +94,13 @@ def test_idle_time(bed: Bed) -> None:
     bed.add("visited", half_an_hour - 60)
     bed.add("patient", half_an_hour, scale=Scale(idle_minutes=31))
     bed.add("never", 1e6, scale=Scale(idle_minutes=0))
+    bed.add("always", 1e6, scale=Scale(always_on=True))
     bed.add("working", half_an_hour, awake_until="2999-01-01T00:00:00+00:00")
     bed.add("worked", half_an_hour, awake_until="2020-01-01T00:00:00+00:00")
     bed.add("deploying", half_an_hour, target=2)
     bed.add("restarting", half_an_hour, restart=True)
     bed.add("open", half_an_hour)
-    bed.machine.connections[9008] = 1
+    bed.machine.connections[9009] = 1
     bed.sleeper.look(bed.sleep)
     assert bed.asleep() == bed.woken == ["idle", "worked"]
     assert bed.registry.table.apps["idle"].wakes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 SCALE: dict[str, tuple[str, str]] = {
-    "scale_title": ("Replicas", "副本"),
+    "scale_title": ("Replicas and sleep", "副本与休眠"),
     "scale_text": (
         "More processes of the same release behind one link: one Streamlit process uses one core. New"
         " sessions go to the least loaded, and stay there. Applied at once, without a deploy.",
@@ -22,6 +22,16 @@ SCALE: dict[str, tuple[str, str]] = {
     "scale_sessions_help": (
         "When every replica has as many, new visitors get a page that waits for a free place.",
         "所有副本都达到此数时，新访客会看到等待页面，有空位后自动进入。",
+    ),
+    "scale_idle": ("Sleeps after (minutes)", "闲置多久后休眠（分钟）"),
+    "scale_idle_help": (
+        "So long without visitors, then its process ends; the next visit wakes it. 0: never.",
+        "无人访问达到此时间后进程结束，下次访问时自动唤醒；0 表示从不休眠。",
+    ),
+    "scale_always": ("Always on", "始终运行"),
+    "scale_always_help": (
+        "It never sleeps, and starts at once after a reboot, not at its first visit.",
+        "从不休眠；机器重启后立即启动，而不是等到第一次访问。",
     ),
     "scale_save": ("Apply now", "立即生效"),
     "scale_saved": ("Applied.", "已生效。"),

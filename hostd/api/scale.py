@@ -21,7 +21,7 @@ def scale_form(  # noqa: PLR0917 - FastAPI reads the form's fields from here
     idle_minutes: Annotated[
         str | None, Form(description="Without visitors until it sleeps; 0 never, '' is the default")
     ] = None,
-    always_on: Annotated[str | None, Form(description="true: starts at once after a boot")] = None,
+    always_on: Annotated[str | None, Form(description="true: never sleeps, is there after a boot")] = None,
     replicas: Annotated[
         str | None, Form(description="Processes of the app, 1 to 16; '' is 1. Instead of min and max")
     ] = None,

@@ -105,8 +105,6 @@ class Exchange(Turn):
         if head.has_body:
             client.unthrottle()
 
-    # The request's body
-
     def feed(self, body: bytes) -> None:
         """Pass a piece of the body on."""
         if not self.response_complete:

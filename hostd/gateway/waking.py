@@ -43,7 +43,9 @@ class Waking:
         self._held.setdefault(app_id, {})[exchange] = timer
         route = self._lookup().apps.get(app_id)
         if first and route is not None and route.status is Status.SLEEPING:
-            threading.Thread(target=self._ask, args=(app_id, self._loop), name=f"wake-{app_id}").start()
+            threading.Thread(
+                target=self._ask, args=(app_id, self._loop), name=f"wake-{app_id}", daemon=True
+            ).start()
         self._look_at(app_id)  # it may have come up since this request was routed
 
     def leave(self, exchange: Exchange) -> bool:

@@ -62,7 +62,7 @@ class Lifecycle:
 
     def start(self, app_id: str) -> App:
         """Ask an app to run. Raises UnknownApp, NoFreePort, NoRoom."""
-        if self.registry.get(app_id).status is not Status.RUNNING:
+        if self.registry.get(app_id).status in (Status.STOPPED, Status.FAILED, Status.SLEEPING):
             self.deployer.sleeper.make_room(self.workers.wake)
 
         def decide(app: App) -> dict[str, Any]:

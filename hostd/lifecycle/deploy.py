@@ -17,7 +17,6 @@ from hostd.lifecycle.installing import Installer
 from hostd.lifecycle.launching import Launcher
 from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.replicas import Replicas
-from hostd.lifecycle.routing import Serving
 from hostd.lifecycle.sleeping import Sleeper
 from hostd.lifecycle.takeover import Takeover
 from hostd.models import App, Asked, Failure, Status, Step, Strategy, Wish
@@ -131,7 +130,7 @@ class Deployer:
         name = program_name(app.app_id, app.target)
         state = self.supervisor.state(name)
         if state is not None and state.alive and app.port and self.launcher.ports.hold(name, app.port):
-            serving = self._serving(app, app.port, state.pid)
+            serving = outcomes.serving(self._release(app, app.target), app.port, state.pid)
             if self.registry.serving(app.app_id) == serving and state.pid == app.pid:
                 return False
             self.launcher.await_ready(ticket, app, name, app.port)
@@ -244,11 +243,8 @@ class Deployer:
             "pid": state.pid if state else None,
             "restart": False,
         }
-        serving = self._serving(app, port, state.pid if state else 0)
+        serving = outcomes.serving(self._release(app, app.target), port, state.pid if state else 0)
         self.registry.note(ticket, app.app_id, serve=serving, **found, **changes)
-
-    def _serving(self, app: App, port: int, pid: int) -> Serving:
-        return outcomes.serving(self._release(app, app.target), port, pid)
 
     def _release(self, app: App, number: int) -> ReleaseLayout:
         return self.layout.app(app.app_id).release(number)

@@ -87,7 +87,7 @@ def let_sleep(registry: Registry, sleeps: Callable[[App], bool], states: Mapping
     for app in registry.all():
         settled = app.status is Status.RUNNING and app.target == app.release and not app.restart
         if settled and program_name(app.app_id, app.target) not in states and sleeps(app):
-            registry.note(None, app.app_id, status=Status.SLEEPING, pid=None, draining=())
+            registry.assume(app.app_id, status=Status.SLEEPING, pid=None, draining=())
 
 
 def _hold_what_runs(layout: Layout, ports: Ports, states: Mapping[str, ProcessState]) -> None:

@@ -1,22 +1,19 @@
-"""Every app in memory, saved whole at each change, and the routing table made from it."""
+"""Every app in memory, saved whole at each change."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from hostd.errors import Conflict, DiskFull, HostdError, Interrupted, UnknownApp
-from hostd.lifecycle.roll import Roll
-from hostd.lifecycle.routing import STATUS_AT, Serving, route_of
-from hostd.models import App, Deploying, Route, RoutingTable, Step, Wish
+from hostd.lifecycle.routing import STATUS_AT, Serving
+from hostd.lifecycle.running import KEEP, Running, Unchanged
+from hostd.models import App, Deploying, Route, Step, Wish
 from hostd.runlog import now
-from hostd.scale import Replica
 from hostd.store import Store
 
 log = logging.getLogger(__name__)
@@ -35,32 +32,15 @@ class Ticket:
             raise Interrupted(self.app_id)
 
 
-class _Keep:
-    """Says that the route stays as it is."""
-
-
-KEEP = _Keep()
-
-
-class Registry:
-    """The apps. Values are replaced, never edited; ``table`` is always whole."""
+class Registry(Running):
+    """The apps. Values are replaced, never edited."""
 
     def __init__(self, store: Store, console: Route) -> None:
+        super().__init__(console)
         self._store = store
-        self._lock = threading.RLock()
-        self._apps = Roll()
         self._asked: dict[str, int] = {}
-        self._serving: dict[str, Serving] = {}
-        self._replicas: dict[str, tuple[Replica, ...]] = {}
         self._unsaved: set[str] = set()
         self._claimed: set[str] = set()
-        self._hear: Callable[[], None] = lambda: None
-        self._console = console
-        self.table = RoutingTable(console)
-
-    def on_change(self, hear: Callable[[], None]) -> None:
-        """Call ``hear`` whenever ``table`` is another; from any thread, with the registry locked."""
-        self._hear = hear
 
     def load(self) -> None:
         """Take in what is on disk."""
@@ -141,7 +121,7 @@ class Registry:
             return changed
 
     def note(
-        self, ticket: Ticket | None, app_id: str, *, serve: Serving | _Keep | None = KEEP, **changes: Any
+        self, ticket: Ticket | None, app_id: str, *, serve: Serving | Unchanged | None = KEEP, **changes: Any
     ) -> App:
         """Record what was found, and open the route to ``serve`` (None closes it) in the same moment.
 
@@ -155,7 +135,7 @@ class Registry:
         app_id: str,
         decide: Callable[[App], dict[str, Any]],
         *,
-        serve: Serving | _Keep | None = KEEP,
+        serve: Serving | Unchanged | None = KEEP,
         soon: bool = True,
     ) -> App:
         """Like note, with changes that depend on what the app is now. Raises Interrupted, UnknownApp.
@@ -207,55 +187,6 @@ class Registry:
                 except (DiskFull, OSError, HostdError) as error:
                     log.warning("the state of %s can't be saved now: %s", app_id, error)
 
-    def serve(self, app_id: str, serving: Serving | None) -> None:
-        """Open the app's route, or close it."""
-        with self._lock:
-            if self._reroute(app_id, serving):
-                self._publish(app_id)
-
-    def _reroute(self, app_id: str, serving: Serving | _Keep | None) -> bool:
-        if isinstance(serving, _Keep) or self._serving.get(app_id) == serving:
-            return False
-        if serving is None:
-            self._serving.pop(app_id, None)
-        else:
-            self._serving[app_id] = serving
-        return True
-
-    def serving(self, app_id: str) -> Serving | None:
-        """What the app's visitors reach now."""
-        return self._serving.get(app_id)
-
-    def all_serving(self) -> list[App]:
-        """Every app that has a process now."""
-        with self._lock:
-            return [app for app_id in self._serving if (app := self._apps.get(app_id)) is not None]
-
-    def replicas(self, app_id: str) -> tuple[Replica, ...]:
-        """The app's processes beside each release's first."""
-        return self._replicas.get(app_id, ())
-
-    def replicated(self) -> list[str]:
-        """The ids of apps that have such processes, those that are no more included."""
-        return list(self._replicas)
-
-    def swap_replica(self, app_id: str, old: Replica | None, new: Replica | None) -> bool:
-        """Put ``new`` in the place of ``old``, and the route follows; False when ``old`` is no more."""
-        with self._lock:
-            found = self._replicas.get(app_id, ())
-            if old is not None and old not in found:
-                return False
-            if old is None and any(
-                (o.release, o.replica) == (new.release, new.replica) for o in found if new
-            ):
-                return False
-            others = [one for one in found if one != old]
-            self._replicas[app_id] = tuple(others if new is None else [*others, new])
-            if not self._replicas[app_id]:
-                del self._replicas[app_id]
-            self._publish(app_id)
-        return True
-
     def ticket(self, app_id: str) -> Ticket:
         """Leave to work on what is asked right now."""
         asked = self._asked.get(app_id, 0)
@@ -263,15 +194,3 @@ class Registry:
 
     def _changed(self, app_id: str, changes: dict[str, Any]) -> App:
         return dataclasses.replace(self._apps[app_id], **changes, updated_at=now())
-
-    def _publish(self, *app_ids: str) -> None:
-        """Make these apps' routes anew, those of apps that are gone or going disappear."""
-        routes = dict(self.table.apps)
-        for app_id in app_ids:
-            app = self._apps.get(app_id)
-            if app is None or app.wish is Wish.DELETED:
-                routes.pop(app_id, None)
-            else:
-                routes[app_id] = route_of(app, self._serving.get(app_id), self._replicas.get(app_id, ()))
-        self.table = RoutingTable(self._console, MappingProxyType(routes))
-        self._hear()

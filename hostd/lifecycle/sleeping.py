@@ -88,7 +88,7 @@ class Sleeper:
 
     def sleeps_after_boot(self, app: App) -> bool:
         """Whether an app that ran before the machine went down waits for its first visit."""
-        return not app.scale.always_on and self._limit(app) != float("inf")
+        return self._limit(app) != float("inf")
 
     def _idle_apps(self) -> list[tuple[App, float]]:
         """Those that may sleep, and for how many seconds nobody was there; the longest first."""
@@ -113,7 +113,7 @@ class Sleeper:
         return settled and not (app.restart or app.draining or held) and self._limit(app) != float("inf")
 
     def _limit(self, app: App) -> float:
-        minutes = app.scale.idle_minutes
+        minutes = 0 if app.scale.always_on else app.scale.idle_minutes
         minutes = self.settings.idle_minutes if minutes is None else minutes
         return minutes * 60 or float("inf")
 

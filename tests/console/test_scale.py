@@ -34,6 +34,17 @@ def test_they_are_set_without_a_deploy() -> None:
     assert widget(at.number_input, "At most").max == MAX_REPLICAS
 
 
+def test_sleep_is_set_as_well() -> None:
+    """The idle time, 0 included, and whether the app is always on."""
+    fake = FakeHostd().add(scale={"idle_minutes": 45, "always_on": False})
+    at = visit(fake, "app", id=ID)
+    assert widget(at.number_input, "Sleeps after (minutes)").value == 45
+    widget(at.number_input, "Sleeps after (minutes)").set_value(0.0)
+    widget(at.checkbox, "Always on").check()
+    assert "Applied." in texts(press(at, "Apply now"))
+    assert fake.sent == {"idle_minutes": "0", "always_on": "true"}
+
+
 @pytest.mark.parametrize("state", list(ReplicaState))
 def test_every_state_of_a_replica_has_a_word(state: ReplicaState) -> None:
     assert f"replica_{state}" in TEXTS
