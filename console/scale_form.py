@@ -68,8 +68,9 @@ def scale_form(app: App, say: Say) -> dict[str, str] | None:
 
 def _sleep_fields(app: App, say: Say, key: str) -> tuple[float | None, bool]:
     left, right = st.columns((1, 2), vertical_alignment="bottom")
+    now = app.scale.idle_minutes
     idle = left.number_input(
-        say("scale_idle"), 0.0, 999_999.0, app.scale.idle_minutes, step=10.0, format="%g",
+        say("scale_idle"), 0.0, 999_999.0, None if now is None else float(now), step=10.0, format="%g",
         placeholder=say("drain_hint"), help=say("scale_idle_help"), key=f"idle_{key}",
     )  # fmt: skip
     always = right.checkbox(
