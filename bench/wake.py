@@ -30,7 +30,7 @@ class Bed:
         assert running.process is not None
         self._platform = running
         self._pid = running.process.pid
-        self._app_id = running.create("sleeper", source("awake"), b"streamlit\n", idle_minutes="0")
+        self._app_id = running.create("sleeper", source("awake"), b"streamlit\n", idle_minutes="60")
         running.wait(self._app_id, "running")
         Hosted(running, self._app_id).settle()
 
@@ -65,7 +65,7 @@ class Bed:
         api.patch(path, data={"idle_minutes": "0.001"}).raise_for_status()
         wait_for(lambda: api.get(path).json()["status"] == "sleeping", "sleep", interval=0.1)
         wait_for(lambda: not self._runs(), "the end of its process", interval=0.1)
-        api.patch(path, data={"idle_minutes": "0"}).raise_for_status()
+        api.patch(path, data={"idle_minutes": "60"}).raise_for_status()
 
     def _runs(self) -> bool:
         return any("bin/streamlit" in line for line in self._platform.processes().values())

@@ -74,7 +74,10 @@ def build(settings: Settings) -> House:
     }
     installer = Installer(**shared, slots=Slots(settings.parallel_installs))
     ports = Ports(settings.port_min, settings.port_max)
-    launcher = Launcher(**shared, ports=ports, health=Health(), slots=Slots(settings.parallel_starts))
+    room = memory.Room(settings.memory_reserve_mb)
+    launcher = Launcher(
+        **shared, ports=ports, health=Health(), slots=Slots(settings.parallel_starts), room=room
+    )
     gateway = _gateway(settings, registry, templates, layout)
     registry.on_change(gateway.waking.routes_changed)
     rooms: Any = {"layout": layout, "registry": registry, "launcher": launcher}
@@ -89,7 +92,7 @@ def build(settings: Settings) -> House:
         ),
         drainer=Drainer(**rooms, busy=gateway.busy),
         takeover=Takeover(**rooms, supervisor=supervisor),
-        sleeper=Sleeper(**rooms, settings=settings, visits=gateway, memory=memory.available),
+        sleeper=Sleeper(**rooms, settings=settings, visits=gateway, room=room),
     )
     lifecycle = Lifecycle(settings=settings, layout=layout, store=store, registry=registry, deployer=deployer)
     gateway.waking.wake_by(lifecycle.wake)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 MEMINFO = Path("/proc/meminfo")
@@ -32,3 +34,22 @@ def _of_cgroup(cgroup: Path) -> int:
         cache = sum(int(line.split()[1]) for line in stat.splitlines() if line.startswith("inactive_file "))
         return max(0, limit - used + cache)
     return 1 << 62
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Whether one more app fits in. ``reserve_mb`` MB (10**6 bytes) stay free."""
+
+    reserve_mb: int
+    left: Callable[[], int] = available
+
+    def is_there(self) -> bool:
+        """Whether more than the reserve is left."""
+        return self.left() >= self.reserve_mb * 1_000_000
+
+    def words(self) -> str:
+        """What is said when there is none."""
+        return (
+            f"The machine has {self.left() // 1_000_000} MB of memory left and keeps {self.reserve_mb} MB free "
+            "(STREAMLIT_HOST_MEMORY_RESERVE_MB). Stop an app that nobody needs, or wait for one to sleep."
+        )

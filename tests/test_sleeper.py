@@ -31,11 +31,16 @@ class Machine:
 
     left: int = 1000 * MB
     seen: dict[str, float] = field(default_factory=dict)
-    connections: dict[int, int] = field(default_factory=dict)
+    requests: dict[int, int] = field(default_factory=dict)
+    websockets: dict[int, int] = field(default_factory=dict)
 
     def busy(self, port: int) -> int:
         """Connections at work."""
-        return self.connections.get(port, 0)
+        return self.requests.get(port, 0) + self.websockets.get(port, 0)
+
+    def tunnels(self, port: int) -> int:
+        """Those that are WebSockets."""
+        return self.websockets.get(port, 0)
 
     def last_seen(self, app_id: str) -> float:
         """When the app was last visited."""
@@ -68,6 +73,7 @@ class Bed:
     def sleep(self, app_id: str) -> None:
         """A worker carries it out: the memory is free again."""
         self.woken.append(app_id)
+        self.registry.serve(app_id, None)
         self.machine.left += 200 * MB
 
 
@@ -82,9 +88,9 @@ def bed(tmp_path: Path) -> Bed:
     replicas = Replicas(
         layout=layout, registry=registry, launcher=none, busy=machine.busy, scaler=Scaler(machine.busy)
     )
-    return Bed(
-        machine, registry, Sleeper(**rooms, replicas=replicas, visits=machine, memory=lambda: machine.left)
-    )
+    room = memory.Room(settings.memory_reserve_mb, lambda: machine.left)
+    sleeper = Sleeper(**rooms, replicas=replicas, visits=machine, room=room, pause=0)
+    return Bed(machine, registry, sleeper)
 
 
 def test_idle_time(bed: Bed) -> None:
@@ -100,11 +106,22 @@ def test_idle_time(bed: Bed) -> None:
     bed.add("deploying", half_an_hour, target=2)
     bed.add("restarting", half_an_hour, restart=True)
     bed.add("open", half_an_hour)
-    bed.machine.connections[9009] = 1
+    bed.machine.websockets[9009] = 1
     bed.sleeper.look(bed.sleep)
     assert bed.asleep() == bed.woken == ["idle", "worked"]
     assert bed.registry.table.apps["idle"].wakes
     assert bed.registry.table.apps["idle"].port is None
+
+
+def test_a_ping_is_no_visit_and_a_long_request_is_one(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is under way at one look may be a monitor's; what takes longer than any ping is a visitor's."""
+    bed.add("pinged", 1800)
+    bed.add("uploading", 1800)
+    began = time.monotonic()
+    bed.sleeper._busy_since["uploading"] = began - 5
+    bed.machine.requests |= {9000: 1, 9001: 1}
+    bed.sleeper.look(bed.sleep)
+    assert bed.asleep() == ["pinged"]
 
 
 def test_the_longest_idle_sleeps_first_for_memory(bed: Bed) -> None:
@@ -121,6 +138,16 @@ def test_the_longest_idle_sleeps_first_for_memory(bed: Bed) -> None:
     bed.machine.left = 50 * MB
     bed.sleeper.look(bed.sleep)
     assert bed.woken == ["day", "hour"]
+
+
+def test_one_after_the_other(bed: Bed) -> None:
+    """The memory of one that lies down is waited for before another must."""
+    bed.add("first", 1000)
+    bed.add("second", 900)
+    bed.machine.left = 50 * MB
+    bed.sleeper.look(lambda _: None)  # its worker is still ending the process
+    bed.sleeper.look(lambda _: None)
+    assert bed.asleep() == ["first"]
 
 
 def test_make_room(bed: Bed) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -16,14 +17,14 @@ from .platform import HELLO, Platform, assert_problem, until
 from .session import Session
 
 SOON: dict[str, Any] = {"idle_minutes": "0.01"}
-NEVER: dict[str, Any] = {"idle_minutes": "0"}
+LATER: dict[str, Any] = {"idle_minutes": "60"}
 PAGE = {"Accept": "text/html"}
 
 
 @pytest.fixture(scope="module")
 def app_id(platform: Platform) -> Iterator[str]:
     """An app that sleeps when it is told to."""
-    made = platform.running("sleeper", **NEVER)
+    made = platform.running("sleeper", **LATER)
     yield made
     platform.api.delete(f"/apps/{made}")
 
@@ -33,7 +34,7 @@ def asleep(platform: Platform, app_id: str) -> dict[str, Any]:
     platform.api.patch(f"/apps/{app_id}", data=SOON)
     app = platform.wait(app_id, "sleeping")
     until(lambda: f"{app_id}.r" not in platform.supervisorctl("status"), what="its process's end")
-    platform.api.patch(f"/apps/{app_id}", data=NEVER)
+    platform.api.patch(f"/apps/{app_id}", data=LATER)
     return app
 
 
@@ -72,6 +73,17 @@ def test_an_upload_wakes_and_arrives_whole(platform: Platform, app_id: str) -> N
     assert "hostd" not in answer.text
 
 
+def test_a_request_that_is_refused_while_it_is_held(platform: Platform, app_id: str) -> None:
+    """A body that makes no sense is answered at once, and keeps nobody else waiting."""
+    asleep(platform, app_id)
+    head = f"POST /apps/{app_id}/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"
+    with socket.create_connection(("127.0.0.1", platform.port), timeout=30) as connection:
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 400")
+        answer = httpx.get(f"{platform.url}/apps/{app_id}/", headers=PAGE, timeout=30, trust_env=False)
+    assert answer.status_code == 200
+
+
 def test_fifty_at_once_cause_one_boot(platform: Platform, app_id: str) -> None:
     """Visitors who come together share a boot, and none is turned away."""
     asleep(platform, app_id)
@@ -102,7 +114,7 @@ def test_monitors_neither_wake_nor_keep_awake(platform: Platform, app_id: str) -
         return bool(platform.app(app_id)["status"] == "sleeping")
 
     until(pinged, 30, 0.2, "sleep in spite of pings")
-    platform.api.patch(f"/apps/{app_id}", data=NEVER)
+    platform.api.patch(f"/apps/{app_id}", data=LATER)
     answer = platform.page(app_id)
     assert (answer.status_code, answer.text, answer.headers["x-hostd-status"]) == (200, "ok", "sleeping")
     assert platform.app(app_id)["status"] == "sleeping"
@@ -122,7 +134,7 @@ def test_a_session_keeps_it_awake(platform: Platform, app_id: str) -> None:
     finally:
         session.close()
     platform.wait(app_id, "sleeping")
-    platform.api.patch(f"/apps/{app_id}", data=NEVER)
+    platform.api.patch(f"/apps/{app_id}", data=LATER)
 
 
 def test_keep_awake(platform: Platform, app_id: str) -> None:
@@ -140,7 +152,7 @@ def test_keep_awake(platform: Platform, app_id: str) -> None:
     answer = platform.api.post(f"/apps/{app_id}/keep-awake", params={"minutes": 0})
     assert answer.json()["awake_until"] is None
     platform.wait(app_id, "sleeping")
-    platform.api.patch(f"/apps/{app_id}", data=NEVER)
+    platform.api.patch(f"/apps/{app_id}", data=LATER)
     for minutes in ("-1", "soon", ""):
         answer = platform.api.post(f"/apps/{app_id}/keep-awake", params={"minutes": minutes})
         assert_problem(answer, 422, "minutes")
@@ -154,6 +166,20 @@ def test_stop_and_start_of_a_sleeper(platform: Platform, app_id: str) -> None:
     assert platform.app(app_id)["status"] == "stopped"
     platform.api.post(f"/apps/{app_id}/start")
     platform.wait(app_id, "running")
+
+
+def test_what_is_never_to_sleep_wakes(platform: Platform, app_id: str) -> None:
+    """An idle time of 0, always_on and keep-awake are carried out at once, on one that sleeps as well."""
+    path = f"/apps/{app_id}"
+    for field, value, back in (("idle_minutes", "0", "60"), ("always_on", "true", "false")):
+        asleep(platform, app_id)
+        assert platform.api.patch(path, data={field: value}).json()["status"] in ("starting", "running")
+        platform.wait(app_id, "running")
+        platform.api.patch(path, data={field: back})
+    asleep(platform, app_id)
+    platform.api.post(f"{path}/keep-awake", params={"minutes": 1})
+    platform.wait(app_id, "running")
+    platform.api.post(f"{path}/keep-awake", params={"minutes": 0})
 
 
 def test_deploys_to_a_sleeper(platform: Platform, app_id: str) -> None:

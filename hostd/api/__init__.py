@@ -108,7 +108,7 @@ class Api:
         if name is None and wanted.empty and not scale:
             self._lifecycle.registry.get(app_id)
             raise Invalid("name", "send at least one of name, app, requirements, files, and none empty")
-        app, number = self._lifecycle.releases.update(app_id, name, wanted, scale)
+        app, number = self._lifecycle.update(app_id, name, wanted, scale)
         if number is not None:
             response.status_code = 202
             response.headers["Location"] = f"{self._settings.public_base}/api/apps/{app_id}/releases/{number}"

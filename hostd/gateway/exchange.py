@@ -78,7 +78,7 @@ class Exchange(Turn):
     def unreachable(self, error: Exception) -> None:
         """No connection could be made."""
         logger.debug("port %d: %s", self.port, error)
-        if self.disconnected:
+        if self.disconnected or self.response_complete:
             return
         self._unreachable += (self.port,)
         left = [port for port in open_ports(self.target.route) if port not in self._unreachable]
@@ -239,8 +239,6 @@ class Exchange(Turn):
     def abort(self) -> None:
         """The visitor is gone: the app learns it at once."""
         super().abort()
-        if self._upstream is None and not self._started:
-            self.client.gateway.waking.leave(self)
         self.leave_upstream()
 
     def leave_upstream(self) -> None:
@@ -248,3 +246,5 @@ class Exchange(Turn):
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.abandon()
+        elif self.port == ASLEEP:
+            self.client.gateway.waking.leave(self)

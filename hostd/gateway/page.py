@@ -18,6 +18,7 @@ from hostd.gateway.paths import Kind, Place
 from hostd.gateway.replicas import mark, port_of
 from hostd.gateway.response import ResponseReader, header_lines
 from hostd.models import Route
+from hostd.processes import born
 
 if TYPE_CHECKING:
     from hostd.gateway.upstream import Upstream
@@ -48,7 +49,8 @@ def is_page(head: Head, place: Place, route: Route) -> bool:
 def generation(place: Place, route: Route) -> Answer:
     """What a tab that comes back is told: a process that it does not know means that its session is gone."""
     drains = place.release in route.draining
-    port = route.port if place.release is None else port_of(route, place.release, place.replica)
+    marked = None if place.release is None else port_of(route, place.release, place.replica)
+    port = route.port if marked is None else marked
     body = b"" if drains else generation_of(route, port).encode()
     return Answer(200, (("Content-Type", "text/plain"), ("Cache-Control", "no-store")), body)
 
@@ -56,7 +58,7 @@ def generation(place: Place, route: Route) -> Answer:
 def generation_of(route: Route, port: int | None) -> str:
     """What tells one process of an app from the others and from the next; None is no process."""
     pid = route.pids.get(port or 0, 0) if route.pids else route.generation
-    return f"{route.release}.{pid}"
+    return f"{route.release}.{pid}.{born(pid)}"
 
 
 class Page(Exchange):

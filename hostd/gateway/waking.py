@@ -6,8 +6,12 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from hostd.errors import NoRoom
+from hostd.gateway.affinity import choose
+from hostd.gateway.page import is_page
 from hostd.gateway.pages import Trouble
 from hostd.models import Route, RoutingTable, Status
 
@@ -28,6 +32,7 @@ class Waking:
         self._wake: Callable[[str], None] = lambda _: None
         self._hold = hold
         self._held: dict[str, dict[Exchange, asyncio.TimerHandle]] = {}
+        self._asking: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def wake_by(self, wake: Callable[[str], None]) -> None:
@@ -38,11 +43,11 @@ class Waking:
         """Hold ``exchange`` until its app has a process, at most for the time that is set."""
         self._loop = asyncio.get_running_loop()
         app_id = exchange.target.app_id
-        first = app_id not in self._held
         timer = self._loop.call_later(self._hold, self._time_is_up, exchange)
         self._held.setdefault(app_id, {})[exchange] = timer
         route = self._lookup().apps.get(app_id)
-        if first and route is not None and route.status is Status.SLEEPING:
+        if route is not None and route.status is Status.SLEEPING and app_id not in self._asking:
+            self._asking.add(app_id)
             threading.Thread(
                 target=self._ask, args=(app_id, self._loop), name=f"wake-{app_id}", daemon=True
             ).start()
@@ -65,11 +70,22 @@ class Waking:
             self._loop.call_soon_threadsafe(self._look)
 
     def _ask(self, app_id: str, loop: asyncio.AbstractEventLoop) -> None:
+        trouble: Trouble | None = None
         try:
             self._wake(app_id)
-        except Exception as error:
+        except NoRoom as error:
             logger.warning("%s can't be woken: %s", app_id, error)
-            loop.call_soon_threadsafe(self._turn_away, app_id, 503, None, Trouble.NO_ROOM)
+            trouble = Trouble.NO_ROOM
+        except Exception:
+            logger.exception("%s can't be woken", app_id)
+            trouble = Trouble.UNREACHABLE
+        loop.call_soon_threadsafe(self._asked, app_id, trouble)
+
+    def _asked(self, app_id: str, trouble: Trouble | None) -> None:
+        self._asking.discard(app_id)
+        if trouble is not None:
+            self._turn_away(app_id, 503, None, trouble)
+        self._look_at(app_id)
 
     def _look(self) -> None:
         for app_id in list(self._held):
@@ -81,21 +97,41 @@ class Waking:
             self._turn_away(app_id, 404, None, None)
         elif route.port is not None:
             for exchange in list(self._held.get(app_id, ())):
-                self.leave(exchange)
-                exchange.target = exchange.target._replace(route=route, port=route.port)
-                exchange.port = route.port
-                exchange.start()
+                self._end(exchange, partial(_send_on, exchange, route))
         elif not route.wakes:
             self._turn_away(app_id, 503, route, None)
+        elif route.status is Status.SLEEPING and app_id not in self._asking:
+            self._turn_away(app_id, 503, route, Trouble.NO_ROOM)  # it was woken, but did not fit in
 
     def _turn_away(self, app_id: str, status: int, route: Route | None, trouble: Trouble | None) -> None:
         for exchange in list(self._held.get(app_id, ())):
-            self.leave(exchange)
-            _turn_away(exchange, status, route, trouble)
+            self._end(exchange, partial(_turn_away, exchange, status, route, trouble))
 
     def _time_is_up(self, exchange: Exchange) -> None:
-        if self.leave(exchange):
-            _turn_away(exchange, 503, self._lookup().apps.get(exchange.target.app_id), None)
+        route = self._lookup().apps.get(exchange.target.app_id)
+        self._end(exchange, partial(_turn_away, exchange, 503, route, None))
+
+    def _end(self, exchange: Exchange, how: Callable[[], None]) -> None:
+        """What goes wrong with one visitor is not the others' matter."""
+        if not self.leave(exchange):
+            return
+        try:
+            how()
+        except Exception:
+            logger.exception("a request that was held could not be answered")
+            exchange.client.transport.abort()
+
+
+def _send_on(exchange: Exchange, route: Route) -> None:
+    """Its process is chosen now, as for a request that comes now."""
+    head, place, gateway = exchange.head, exchange.place, exchange.client.gateway
+    page = is_page(head, place, route)
+    target = choose(gateway.sessions, gateway.loads, head, place, route, page=page)
+    if target is None:
+        _turn_away(exchange, 503, route, Trouble.FULL)
+        return
+    exchange.target, exchange.port = target, target.port
+    exchange.start()
 
 
 def _turn_away(exchange: Exchange, status: int, route: Route | None, trouble: Trouble | None) -> None:

@@ -6,20 +6,22 @@ kill at any moment loses nothing: at the next start the same worker goes on from
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hostd.errors import AppFailed, HostdError, Interrupted, SupervisorUnavailable, UnknownApp
+from hostd.errors import AppFailed, HostdError, Interrupted, NoRoom, SupervisorUnavailable, UnknownApp
 from hostd.layout import Layout, program_name
 from hostd.lifecycle import recovery
 from hostd.lifecycle.deploy import Deployer
 from hostd.lifecycle.observe import Observer
-from hostd.lifecycle.registry import Registry
-from hostd.lifecycle.releases import Releases
+from hostd.lifecycle.registry import Registry, Ticket
+from hostd.lifecycle.releases import Releases, Wanted
 from hostd.lifecycle.workers import Workers
 from hostd.models import App, Failure, FailureKind, Status, Wish
 from hostd.runlog import say
@@ -76,14 +78,38 @@ class Lifecycle:
     def wake(self, app_id: str) -> None:
         """A visitor came to an app that sleeps. Raises UnknownApp, NoFreePort, NoRoom."""
         if self.registry.get(app_id).status is Status.SLEEPING:
-            say(self.layout.app(app_id).log, "wake: a visitor came")
-            self.start(app_id)
+            self._wake(app_id, "a visitor came")
 
     def keep_awake(self, app_id: str, minutes: float) -> App:
         """Let an app not sleep for so long, though nobody visits it; 0 takes that back. Raises UnknownApp."""
         self.registry.get(app_id)
         until = (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat() if minutes else None
-        return self.registry.amend(None, app_id, lambda _: {"awake_until": until})
+        return self._not_to_sleep(self.registry.amend(None, app_id, lambda _: {"awake_until": until}))
+
+    def update(
+        self, app_id: str, name: str | None, wanted: Wanted, scale: Mapping[str, Any]
+    ) -> tuple[App, int | None]:
+        """Change an app; see Releases.update. One that may sleep no more wakes."""
+        app, number = self.releases.update(app_id, name, wanted, scale)
+        return self._not_to_sleep(app), number
+
+    def _not_to_sleep(self, app: App) -> App:
+        if app.status is not Status.SLEEPING or self.deployer.sleeper.may_ever(app):
+            return app
+        return self._wake(app.app_id, "it is not to sleep")
+
+    def _wake(self, app_id: str, why: str) -> App:
+        """Start an app that sleeps, and that nobody has stopped meanwhile."""
+        self.deployer.sleeper.make_room(self.workers.wake)
+
+        def decide(app: App) -> dict[str, Any]:
+            if app.status is not Status.SLEEPING or app.wish is not Wish.RUNNING:
+                return {}
+            self.deployer.launcher.ports.lease(program_name(app_id, app.target), app.port)
+            say(self.layout.app(app_id).log, f"wake: {why}")
+            return _asked_to_run(Status.STARTING)
+
+        return self._ask(app_id, decide, durable=False)
 
     def restart(self, app_id: str) -> App:
         """Ask for a new process; for an app that does not run, the same as start."""
@@ -129,7 +155,7 @@ class Lifecycle:
         states = self.deployer.supervisor.states()
         recovery.reopen(self.layout, self.registry, self.deployer.launcher.ports, states)
         self.deployer.replicas.recover(states)
-        recovery.let_sleep(self.registry, self.deployer.sleeper.sleeps_after_boot, states)
+        recovery.let_sleep(self.registry, self.deployer.sleeper.may_ever, states)
         self.observer.look()
 
     def watch(self, changes: Changes, interval: float = 1.5) -> None:
@@ -164,6 +190,8 @@ class Lifecycle:
             except SupervisorUnavailable as error:
                 log.warning("%s: %s", app_id, error)
                 self._closing.wait(1.0)
+            except NoRoom as error:
+                self._no_room(app_id, error, ticket)
             except AppFailed as error:
                 self._fail(app_id, error.failure, ticket)
             except Exception as error:
@@ -171,6 +199,19 @@ class Lifecycle:
                 text = str(error) if isinstance(error, HostdError) else f"{type(error).__name__}: {error}"
                 self._fail(app_id, Failure(_kind_of(error), text), ticket)
                 self._closing.wait(1.0)  # what can't be done may be tried again, but not in a hot loop
+
+    def _no_room(self, app_id: str, error: NoRoom, ticket: Ticket) -> None:
+        """A deploy fails for it; what may sleep sleeps on; what may not is tried again."""
+        app = self.registry.peek(app_id)
+        if app is None or app.target != app.release:
+            self._fail(app_id, Failure(FailureKind.OUT_OF_MEMORY, str(error)), ticket)
+            return
+        say(self.layout.app(app_id).log, f"start: {error}")
+        if not self.deployer.sleeper.may_ever(app):
+            self._closing.wait(2.0)
+            return
+        with contextlib.suppress(Interrupted):
+            self.registry.note(ticket, app_id, status=Status.SLEEPING, pid=None, restart=False)
 
     def _fail(self, app_id: str, failure: Failure, ticket: Any) -> None:
         try:
@@ -180,8 +221,8 @@ class Lifecycle:
         except SupervisorUnavailable as error:
             log.warning("%s: %s", app_id, error)
 
-    def _ask(self, app_id: str, decide: Any) -> App:
-        app = self.registry.ask(app_id, decide)
+    def _ask(self, app_id: str, decide: Any, *, durable: bool = True) -> App:
+        app = self.registry.ask(app_id, decide, durable=durable)
         self.workers.wake(app_id)
         return app
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 
 from hostd import diagnosis, programs, store
-from hostd.errors import AppFailed, NoFreePort
+from hostd.errors import AppFailed, NoFreePort, NoRoom
 from hostd.health import End, Health, Ports
 from hostd.layout import Layout, parse_program, program_name
 from hostd.lifecycle import outcomes
 from hostd.lifecycle.environment import launch_spec
 from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.workers import Slots
+from hostd.memory import Room
 from hostd.models import App, Failure, FailureKind, Step
 from hostd.runlog import say, tail
 from hostd.settings import Settings
@@ -20,6 +22,8 @@ from hostd.templating import Templates
 
 TAIL_LINES = 400
 """Of the log, for the diagnosis; what a failure shows of them is less."""
+ROOM_PATIENCE = 10.0
+"""Seconds that a start waits for memory."""
 KNOWN_AT_REST = 50
 """Programs that stay known though they are stopped. supervisord goes over all of them several times at each
 call and each second: a thousand cost 4 % of a core."""
@@ -37,16 +41,18 @@ class Launcher:
     ports: Ports
     health: Health
     slots: Slots
+    room: Room
 
     def start(self, ticket: Ticket, app: App, number: int, replica: int = 1) -> int:
         """Start a release's program and wait until it serves. Returns its port.
 
-        Raises AppFailed, Interrupted; then the program is stopped.
+        Raises AppFailed, Interrupted; then the program is stopped. Raises NoRoom when memory stays short.
         """
         name = program_name(app.app_id, number, replica)
         run_log = self.layout.app(app.app_id).log
         who = f"release {number}" if replica == 1 else f"replica {replica} of release {number}"
         with self.slots.hold(ticket):
+            self._await_room(ticket, ROOM_PATIENCE if replica == 1 else 0)
             if replica == 1:
                 self.registry.progress(ticket, app.app_id, Step.STARTING)
             port = self._lease(name, app.port if replica == 1 else None)
@@ -59,6 +65,15 @@ class Launcher:
                 raise
         say(run_log, f"start: {who} serves")
         return port
+
+    def _await_room(self, ticket: Ticket, patience: float) -> None:
+        """Many starts may have been asked for while there was room for one; those who idle go to sleep."""
+        deadline = time.monotonic() + patience
+        while not self.room.is_there():
+            ticket.check()
+            if time.monotonic() > deadline:
+                raise NoRoom(self.room.words())
+            time.sleep(0.2)
 
     def await_ready(self, ticket: Ticket, app: App, name: str, port: int) -> None:
         """Wait until the program ``name`` serves on ``port``. Raises AppFailed, Interrupted."""

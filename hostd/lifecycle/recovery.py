@@ -85,9 +85,14 @@ def reopen(layout: Layout, registry: Registry, ports: Ports, states: Mapping[str
 def let_sleep(registry: Registry, sleeps: Callable[[App], bool], states: Mapping[str, ProcessState]) -> None:
     """After a boot, or supervisord's end, nothing runs: what ran and may sleep waits for its first visit."""
     for app in registry.all():
-        settled = app.status is Status.RUNNING and app.target == app.release and not app.restart
-        if settled and program_name(app.app_id, app.target) not in states and sleeps(app):
-            registry.assume(app.app_id, status=Status.SLEEPING, pid=None, draining=())
+        if app.wish is not Wish.RUNNING or app.target != app.release or app.restart:
+            continue
+        asleep = app.status is Status.SLEEPING
+        ran = app.status is Status.RUNNING and program_name(app.app_id, app.target) not in states
+        if ran and sleeps(app):
+            registry.assume(app.app_id, status=Status.SLEEPING, pid=None)
+        elif asleep and not sleeps(app):
+            registry.assume(app.app_id, status=Status.STARTING)
 
 
 def _hold_what_runs(layout: Layout, ports: Ports, states: Mapping[str, ProcessState]) -> None:

@@ -104,21 +104,31 @@ class Registry(Running):
             self._unsaved.discard(app_id)
             self._publish(app_id)
 
-    def ask(self, app_id: str, decide: Callable[[App], dict[str, Any]]) -> App:
+    def ask(self, app_id: str, decide: Callable[[App], dict[str, Any]], *, durable: bool = True) -> App:
         """Change what is asked of an app, durably, and end what its worker does now.
 
-        ``decide`` gets the app and returns what changes; it runs under the lock. Raises UnknownApp, DiskFull.
+        ``decide`` gets the app and returns what changes; it runs under the lock. What need not be
+        ``durable`` is saved when the disk has room. Raises UnknownApp, DiskFull.
         """
         with self._lock:
             changes = decide(self.get(app_id))
             if not changes:
                 return self._apps[app_id]
             changed = self._changed(app_id, changes)
-            self._store.save(changed)
+            self._save(changed, durable=durable)
             self._asked[app_id] = self._asked.get(app_id, 0) + 1
             self._apps[app_id] = changed
             self._publish(app_id)
             return changed
+
+    def _save(self, app: App, *, durable: bool) -> None:
+        try:
+            self._store.save(app)
+            self._unsaved.discard(app.app_id)
+        except (DiskFull, OSError):
+            if durable:
+                raise
+            self._unsaved.add(app.app_id)
 
     def note(
         self, ticket: Ticket | None, app_id: str, *, serve: Serving | Unchanged | None = KEEP, **changes: Any

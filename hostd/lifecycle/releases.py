@@ -78,11 +78,14 @@ class Releases:
 
         Raises Invalid, UnknownApp, DiskFull.
         """
-        changes = {} if name is None else {"name": bundles.check_name(name)}
+        changes: dict[str, Any] = {} if name is None else {"name": bundles.check_name(name)}
         with self._updating[app_id]:
             current = self.registry.get(app_id)
             if scale:
-                self.registry.amend(None, app_id, lambda app: {"scale": _rescaled(app.scale, scale)})
+                changes |= {"scale": _rescaled(current.scale, scale)}
+            if wanted.empty and name is None:
+                self.registry.amend(None, app_id, lambda _: changes)  # no deploy is interrupted
+                changes = {}
             if wanted.empty:
                 return self._ask(app_id, lambda _: changes), None
             return self._release(current, wanted, changes, even_if_same=False)
@@ -222,5 +225,6 @@ def _asked_to_run(current: App, number: int) -> dict[str, Any]:
     changes = {"wish": Wish.RUNNING, "error": None, "deploying": way}
     if current.status is Status.RUNNING:
         return changes
-    restart = current.restart or current.status is Status.SLEEPING  # visitors have what they had meanwhile
-    return {**changes, "status": Status.CREATED, "restart": restart}
+    # What visitors had, or were about to have, comes back first, and stays if the new release fails.
+    comes_back = current.release is not None and current.status in (Status.SLEEPING, Status.STARTING)
+    return {**changes, "status": Status.CREATED, "restart": current.restart or comes_back}

@@ -86,5 +86,7 @@ def _of_replicas(
 
 
 def _wakes(app: App) -> bool:
-    again = app.status is Status.STARTING and app.release is not None and app.wish is Wish.RUNNING
-    return app.status is Status.SLEEPING or again
+    """Whether it sleeps, starts again, or is started again before it gets a new release."""
+    if app.wish is not Wish.RUNNING or app.release is None:
+        return False
+    return app.status in (Status.SLEEPING, Status.STARTING) or (app.restart and app.status not in _CLOSED)

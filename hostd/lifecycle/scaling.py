@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from hostd.processes import cpu_seconds
 from hostd.scale import Scale
 
 QUIET = 300.0
@@ -18,17 +17,6 @@ INTERVAL = 3.0
 
 BUSY, SPARE = 0.75, 0.5
 """Cores per replica: above the first there is one more; with one fewer it must stay below the second."""
-
-_TICK = os.sysconf("SC_CLK_TCK")
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used, user and system; 0 when it is gone. proc_pid_stat(5)."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / _TICK
 
 
 @dataclass(slots=True)
