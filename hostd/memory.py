@@ -49,7 +49,8 @@ class Room:
 
     def words(self) -> str:
         """What is said when there is none."""
+        left = self.left() // 1_000_000
         return (
-            f"The machine has {self.left() // 1_000_000} MB of memory left and keeps {self.reserve_mb} MB free "
+            f"The machine has {left} MB of memory left, and keeps {self.reserve_mb} MB free "
             "(STREAMLIT_HOST_MEMORY_RESERVE_MB). Stop an app that nobody needs, or wait for one to sleep."
         )
