@@ -2,8 +2,9 @@
 
 Who may is decided before, as for every request. The tab must name the process in its path, since nobody
 hears the session's id here. Where it can't be done the tunnel is there: an older Streamlit, TLS in the
-gateway, bytes of an earlier answer still to be written, bytes behind the head (which uvicorn would lose, or
-answer before its 101).
+gateway, a proxy (whose connection may carry other people's requests later, for the app to read), bytes of
+an earlier answer still to be written, bytes behind the head (which uvicorn would lose, or answer before its
+101).
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from hostd.gateway.paths import Place
 if TYPE_CHECKING:
     from hostd.gateway.visitor import Visitor
 
+_BY_A_PROXY = (b"x-forwarded-", b"forwarded", b"x-real-ip", b"via")
+"""How the fields begin that a proxy adds (RFC 7239, RFC 9110 section 7.6.3, and custom)."""
+
 
 class HandOver:
     """The sockets of the apps' runners in ``folder``, by port; None: nothing is handed over."""
@@ -34,6 +38,8 @@ class HandOver:
     def wanted(self, client: Visitor, head: Head, place: Place, target: Target) -> bool:
         """Whether this request's socket may become the app's."""
         if self._folder is None or not (head.websocket and target.has_session(place)):
+            return False
+        if client.forwarding.trusted or any(low.startswith(_BY_A_PROXY) for low, _, _ in head.fields):
             return False
         return target.is_named(place) and client.transport.get_extra_info("sslcontext") is None
 

@@ -149,20 +149,23 @@ class Head:
 
 
 class Forwarding:
-    """The X-Forwarded-* lines of one client's connection; ``stripped`` begins what it may not send."""
+    """The X-Forwarded-* lines of one client's connection; ``stripped`` begins what it may not send.
 
-    __slots__ = ("_peer", "_scheme", "_trusted", "stripped")
+    ``trusted``: the client is a proxy that may say itself where a request came from.
+    """
+
+    __slots__ = ("_peer", "_scheme", "stripped", "trusted")
 
     def __init__(self, peer: str, scheme: str, *, trusted: bool) -> None:
         self._peer = peer.encode("latin-1")
         self._scheme = scheme.encode("latin-1")
-        self._trusted = trusted
+        self.trusted = trusted
         self.stripped: tuple[bytes, ...] = () if trusted else STRIPPED
 
     def lines(self, head: Head) -> bytes:
         """The fields that tell the app where a request came from."""
         peer, scheme, host = self._peer, self._scheme, head.get(b"host").strip()
-        if self._trusted:
+        if self.trusted:
             before = head.get(b"x-forwarded-for")
             peer = before + b", " + peer if before and peer else before or peer
             scheme = head.get(b"x-forwarded-proto") or scheme

@@ -34,6 +34,7 @@ import streamlit as st
 st.write(f"{sys.argv} {sys.path[0]} {st.context.ip_address} {st.context.headers.get('Host')}")
 """
 HOST = "visitor.example:8080"
+IP = "127.0.0.2"
 STREAM = "/apps/bench/~r1/_stcore/stream"
 
 
@@ -46,7 +47,7 @@ class App:
 
     @property
     def options(self) -> GatewayOptions:
-        return GatewayOptions(hand_over=self.folder, trusted_proxies=("127.0.0.1",))
+        return GatewayOptions(hand_over=self.folder, trusted_proxies=("127.0.0.3",))
 
     @property
     def route(self) -> Route:
@@ -90,14 +91,16 @@ def door(app: App) -> Iterator[Running]:
     wait_until(lambda: HandOver(app.folder).open(app.port) == 0, "all closed")
 
 
-def session(port: int, path: str = STREAM, origin: str = f"http://{HOST}") -> ClientConnection:
+def session(
+    port: int, path: str = STREAM, *headers: tuple[str, str], origin: str = f"http://{HOST}", ip: str = IP
+) -> ClientConnection:
     """A browser's WebSocket."""
     return connect(
         f"ws://{HOST}{path}",
-        sock=socket.create_connection(("127.0.0.1", port)),
+        sock=socket.create_connection(("127.0.0.1", port), source_address=(ip, 0)),
         subprotocols=[Subprotocol("streamlit"), Subprotocol("PLACEHOLDER")],
         origin=Origin(origin),
-        additional_headers={"X-Forwarded-For": "6.6.6.6"},
+        additional_headers=headers,
         max_size=None,
     )
 
@@ -138,9 +141,25 @@ def test_a_handed_socket_is_a_session_like_any_other(app: App, door: Running) ->
         assert gateway.pool.tunnels(app.port) == 1
         assert rerun(tunneled) == text
     assert "'argument'" in text
-    assert "6.6.6.6" in text
+    assert IP in text
     assert HOST in text
     wait_until(lambda: gateway.busy(app.port) == 0, "the tunnel's end")
+
+
+@pytest.mark.parametrize(
+    ("headers", "ip"),
+    [
+        *(([(name, "6.6.6.6")], IP) for name in ("X-Forwarded-For", "Forwarded", "Via", "X-Real-IP")),
+        ([], "127.0.0.3"),
+    ],
+)
+def test_a_proxys_connection_stays_the_gateways(
+    app: App, door: Running, headers: list[tuple[str, str]], ip: str
+) -> None:
+    """It may carry other visitors' requests later, which are none of the app's business."""
+    with session(door.port, STREAM, *headers, ip=ip) as tunneled:
+        rerun(tunneled)
+        assert door.protocol.gateway.pool.tunnels(app.port) == 1
 
 
 def test_a_session_survives_the_gateways_death(app: App) -> None:
