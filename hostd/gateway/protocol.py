@@ -95,7 +95,7 @@ class GatewayProtocol(Reading):
     def _repeat(self, data: bytes) -> bool:
         """Whether ``data`` is a request for an app or the console whose fields were read before."""
         head = self._repeats.find(data)
-        if head is None:
+        if head is None or self.flow.write_paused:
             return False
         try:
             place = locate(head.target.partition(b"?")[0], self.gateway.prefix)

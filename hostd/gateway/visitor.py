@@ -129,6 +129,8 @@ class Visitor(HttpToolsProtocol):
         super().resume_writing()
         if isinstance(self._running, Exchange):
             self._running.resume_response()
+        if self._free() and not (self._advancing or self.transport.is_closing()):
+            self._go_on()
 
     def throttle(self) -> None:
         """Read no more from the visitor for now."""
@@ -144,7 +146,7 @@ class Visitor(HttpToolsProtocol):
 
     def _enqueue(self, turn: Turn) -> None:
         before, self.cycle = self.cycle, turn
-        if before is None or before.response_complete:
+        if (before is None or before.response_complete) and not self.flow.write_paused:
             self._start_asgi_task(turn, self.app)
         else:
             self.flow.pause_reading()
@@ -163,6 +165,9 @@ class Visitor(HttpToolsProtocol):
         if self._advancing or self.transport.is_closing():
             return
         self._deadline = None
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self.pipeline:
             self._advance()
         if self.flow.read_paused:
@@ -173,13 +178,16 @@ class Visitor(HttpToolsProtocol):
     def _advance(self) -> None:
         self._advancing = True
         try:
-            while self.pipeline and self._free():
+            while self.pipeline and self._free() and not self.transport.is_closing():
                 self._start_asgi_task(*self.pipeline.pop())
         finally:
             self._advancing = False
 
     def _free(self) -> bool:
-        return self._linger is None and (self._running is None or self._running.response_complete)
+        """Whether a turn may start; a visitor who does not read gets no answer after the other."""
+        if self._linger is not None or self.flow.write_paused:
+            return False
+        return self._running is None or self._running.response_complete
 
     # Answers of our own
 

@@ -59,7 +59,7 @@ def drain(wire: Wire, size: int) -> None:
     size -= len(wire.buffer)
     wire.buffer = b""
     while size > 0:
-        size -= len(wire.sock.recv(262_144))
+        size -= len(wire.sock.recv(min(size, 262_144)))
     assert size == 0
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import socket
+import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,10 +22,10 @@ from hostd.gateway.statics import accepted
 from hostd.models import Route, RoutingTable, Status
 from hostd.static_files import StaticCopies
 
-from .conftest import CONSOLE_DOWN, Running, StartBackend, StartGateway, running, up
+from .conftest import CONSOLE_DOWN, Loop, Running, StartBackend, StartGateway, running, up
 from .static_wheel import FILES, LARGE, SCRIPT, copied, lay_down
-from .test_backpressure import FLAT, held, stands_still
-from .wire import Answer, Script, Wire, get, plain, visit
+from .test_backpressure import FLAT, LOOPS, drain, held, stands_still
+from .wire import Answer, Script, Wire, get, plain, visit, wait_until
 
 PREFIX = "/tools/st"
 JS, BIG, HUGE = "static/js/index.DormvYxC.js", "static/js/big.Bk-DBRSw.js", "static/media/huge.Czj7AKwE.png"
@@ -170,6 +172,29 @@ def test_a_slow_reader_is_sent_slowly(shared: Shared) -> None:
         leaver.head()
         leaver.reset()
     assert shared.ask(shared.base + JS).body == SCRIPT
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize(("path", "many"), [(JS, 1500), ("static/nothing.js", 30_000)])
+def test_answers_at_once_wait_for_their_reader_too(shared: Shared, loop: Loop, path: str, many: int) -> None:
+    """Pipelined in one piece, or each in a segment of its own: nobody reads, and little is held."""
+    copies, apart = StaticCopies(shared.folder), 300
+    with running(copies=copies, loop=loop) as door, visit(door.port, receive_buffer=16_384) as visitor:
+        request = get(f"/apps/~static/{shared.key}/{path}")
+        visitor.send(request)
+        head = visitor.head()
+        size = len(head) + len(visitor.exactly(int(head.lower().split(b"content-length: ")[1].split()[0])))
+        visitor.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for _ in range(apart):
+            visitor.send(request)
+        pump = threading.Thread(target=visitor.sock.sendall, args=(request * many,))
+        pump.start()
+        wait_until(lambda: held(door) > 0, "no more fits into the sockets")
+        assert 0 < stands_still(lambda: held(door)) < FLAT
+        drain(visitor, (apart + many) * size)
+        pump.join(10)
+        visitor.send(b"nonsense\r\n\r\n")
+        assert visitor.answer().status == 400
 
 
 def test_a_damaged_pack_is_not_sent_as_whole(tmp_path: Path) -> None:
