@@ -36,6 +36,7 @@ class GatewayProtocol(Reading):
         self.url = b""
         self._fields = []
         self._in_head = True
+        self._deadline = None  # the head gets its own
         self._plain_websocket = False
 
     def on_url(self, url: bytes) -> None:
@@ -50,7 +51,7 @@ class GatewayProtocol(Reading):
         """The head is whole: decide whose request it is."""
         self._in_head = False
         fields, self._fields = self._fields, []
-        if self._unread > MAX_HEAD:
+        if self._unread > MAX_HEAD or self._heads:
             self._check_size(fields)
         self._unread = 0
         self._unset_keepalive_if_required()
@@ -67,7 +68,7 @@ class GatewayProtocol(Reading):
             self._enqueue(self._turn(head, place))
 
     def _check_size(self, fields: list[Field]) -> None:
-        """So much was read since the last body's end that the head may be too long."""
+        """So much was read since the last body's end, or behind another head, that it may be too long."""
         size = len(self.url) + sum(len(name) + len(value) + len(b": \r\n") for _, name, value in fields)
         if size > MAX_HEAD:
             raise Refused(431, "The head is over 64 kB.")

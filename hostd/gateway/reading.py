@@ -73,13 +73,13 @@ class Reading(Visitor):
         self._last_head = None
 
     def _parse(self, data: bytes) -> None:
-        if not self._in_head:
-            self._unset_keepalive_if_required()
+        if self.cycle is not None and self.cycle.more_body:
+            self._deadline = None  # the rest of a body that was answered early
         self._unread += len(data)
         self._feed(data)
         if self._unread > MAX_HEAD and not self._deaf:
             self._refuse(Refused(431, "A head, or what stands between chunks, is over 64 kB."))
-        if self._in_head and self._deadline is None:
+        if self._deadline is None and self._free() and not self._deaf:
             self._limit_head()
 
     def _feed(self, data: bytes) -> None:

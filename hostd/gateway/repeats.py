@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from hostd.gateway.head import Head
+from hostd.gateway.head import MAX_HEAD, Head
 
 _FIRST_LINE = re.compile(
     rb"(GET|HEAD) (/[A-Za-z0-9\-._~!$&'()*+,;=:@/%]*(?:\?[A-Za-z0-9\-._~!$&'()*+,;=:@/%?]*)?) HTTP/1\.1\r\n"
@@ -30,7 +30,7 @@ class Repeats:
 
     def find(self, data: bytes) -> Head | None:
         """The head that ``data`` is from its first byte to its last, None when its fields are news."""
-        line = _FIRST_LINE.match(data)
+        line = _FIRST_LINE.match(data) if len(data) <= MAX_HEAD else None
         if line is None:
             return None
         before = self._heads.get(data[line.end() :])

@@ -146,5 +146,6 @@ class Upstream(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The app has caught up."""
         self.write_paused = False
+        self.since = self.pool.now  # it reads: an upload may take as long as it needs
         if self.exchange is not None:
             self.exchange.client.unthrottle()

@@ -172,7 +172,9 @@ class Visitor(HttpToolsProtocol):
             self._advance()
         if self.flow.read_paused:
             self.unthrottle()
-        if self._free() and not self._in_head:
+        if self._free() and self._in_head:
+            self._limit_head()
+        elif self._free():
             self._close_in(self.timeout_keep_alive)
 
     def _advance(self) -> None:

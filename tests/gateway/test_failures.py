@@ -9,8 +9,11 @@ from pathlib import Path
 
 import h11
 import pytest
+from uvicorn.server import ServerState
 
 from hostd.gateway import GatewayOptions
+from hostd.gateway.pool import Pool
+from hostd.gateway.upstream import Upstream
 from hostd.models import Route, RoutingTable, Status
 
 from .conftest import Loop, StartBackend, StartGateway, up
@@ -330,6 +333,41 @@ def test_a_head_that_does_not_come_is_not_waited_for(gateway: StartGateway) -> N
             slow.send(b"T")
         assert silent.ended()
         assert slow.ended()
+
+
+def test_neither_an_empty_line_nor_an_answer_lifts_the_limit(
+    gateway: StartGateway, backend: StartBackend
+) -> None:
+    """An empty line is no head, and a head that began while an answer was under way must end as well."""
+
+    def script(wire: Wire) -> None:
+        wire.head()
+        asked.set()
+        release.wait(10)
+        wire.send(plain(b"ok"))
+        wire.ended()
+
+    asked, release = threading.Event(), threading.Event()
+    door = gateway({"x": up(backend(script).port)}, GatewayOptions(request_head_timeout=0.3))
+    with visit(door.port) as visitor, visit(door.port) as silent:
+        visitor.send(get("/apps/x/") + b"GET /api")
+        silent.send(b"\r\n")
+        assert silent.ended()
+        assert asked.wait(10)
+        threading.Event().wait(0.4)
+        release.set()
+        assert visitor.answer().body == b"ok", "the limit is for heads, not for answers"
+        assert visitor.ended()
+
+
+def test_an_app_that_reads_is_not_silent() -> None:
+    """One that takes an upload slower than it comes has its limit begin anew each time it has caught up."""
+    pool = Pool(GatewayOptions())
+    app = Upstream(pool, 1, ServerState())
+    app.pause_writing()
+    pool.now = 100.0
+    app.resume_writing()
+    assert app.since == pool.now
 
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])

@@ -7,7 +7,8 @@ import threading
 
 import pytest
 
-from hostd.gateway.head import MAX_FIELDS, MAX_HEAD
+from hostd.gateway.head import MAX_FIELDS, MAX_HEAD, Head
+from hostd.gateway.repeats import Repeats
 
 from .conftest import StartBackend, StartGateway, up
 from .wire import HOST, Wire, get, plain, visit, wait_until
@@ -123,6 +124,20 @@ def test_heads_are_bounded(gateway: StartGateway, head: bytes) -> None:
         visitor.send(head)
         assert visitor.answer().status == 431
         assert visitor.ended()
+
+
+def test_a_later_head_is_bounded_too(gateway: StartGateway) -> None:
+    """Behind another request in one piece; and with fields that were read before."""
+    door, repeats = gateway(), Repeats()
+    with visit(door.port) as visitor:
+        visitor.send(get("/apps/x/") + get("/apps/x/" + "a" * MAX_HEAD))
+        assert [visitor.answer().status, visitor.answer().status] == [404, 431]
+        assert visitor.ended()
+    first = get("/apps/x/")
+    fields = [(b"host", b"Host", b"x")]
+    repeats.keep(first, Head(b"GET", b"/apps/x/", "1.1", fields, upgrade=False, keep_alive=True))
+    assert repeats.find(get("/apps/x/a")) is not None
+    assert repeats.find(get("/apps/x/" + "a" * MAX_HEAD)) is None
 
 
 @pytest.mark.parametrize("start", [b"GET /apps/x/", b"GET / HTTP/1.1\r\nX: ", b"GET / HTTP/1.1\r\nX"])
