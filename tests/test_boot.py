@@ -41,7 +41,7 @@ def apps() -> Iterator[Apps]:
         platform.start()
         made = Apps(
             platform,
-            platform.running("slept", idle_minutes="0.01"),
+            platform.create("slept", idle_minutes="0.01"),
             platform.running("ran"),
             platform.running("always", always_on="true"),
             platform.running("stopped"),

@@ -113,7 +113,7 @@ def test_monitors_neither_wake_nor_keep_awake(platform: Platform, app_id: str) -
         assert platform.page(app_id).text == "ok"
         return bool(platform.app(app_id)["status"] == "sleeping")
 
-    until(pinged, 30, 0.2, "sleep in spite of pings")
+    until(pinged, 60, 0.2, "sleep in spite of pings")
     platform.api.patch(f"/apps/{app_id}", data=LATER)
     answer = platform.page(app_id)
     assert (answer.status_code, answer.text, answer.headers["x-hostd-status"]) == (200, "ok", "sleeping")
@@ -127,7 +127,7 @@ def test_a_session_keeps_it_awake(platform: Platform, app_id: str) -> None:
         assert session.run()
         pid = platform.app(app_id)["pid"]
         platform.api.patch(f"/apps/{app_id}", data=SOON)
-        other = platform.running("short sleeper", **SOON)
+        other = platform.create("short sleeper", **SOON)
         platform.wait(other, "sleeping")  # later than the idle time of both
         assert platform.app(app_id)["pid"] == pid
         platform.api.delete(f"/apps/{other}")
@@ -145,7 +145,7 @@ def test_keep_awake(platform: Platform, app_id: str) -> None:
     assert answer.status_code == 200
     assert answer.json()["awake_until"] > answer.json()["updated_at"]
     platform.api.patch(f"/apps/{app_id}", data=SOON)
-    other = platform.running("sleeps meanwhile", **SOON)
+    other = platform.create("sleeps meanwhile", **SOON)
     platform.wait(other, "sleeping")
     platform.api.delete(f"/apps/{other}")
     assert platform.app(app_id)["status"] == "running"
