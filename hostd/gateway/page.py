@@ -93,6 +93,13 @@ class Page(Exchange):
             self.client.transport.write(self._page())
         super().on_end(upstream, reusable=reusable)
 
+    def on_broken(self, upstream: Upstream, error: Exception | None) -> None:
+        """The response is not whole; of one that was kept back the visitor has seen nothing."""
+        if self._kept_head:
+            self._kept_head = self._kept_body = b""
+            self._started = False
+        super().on_broken(upstream, error)
+
     def _page(self) -> bytes:
         body, tag = self._kept_body, _HEAD_TAG.search(self._kept_body)
         if tag is None or _ROOT not in body:
