@@ -99,6 +99,14 @@ MARKED = (
 )
 UNMARKED = ("static/js/fetched.js", "static/js/chunk.js", "/elsewhere", "~r7/media/marked")
 
+SOCKETS = (
+    *("ws://{base}_stcore/stream", "ws://{base}~r9.2/_stcore/stream", "ws://{base}stream"),
+    *("ws://{base}component/stream", "ws://{base}~r9/media/_stcore/stream", "ws://elsewhere.invalid/stream"),
+    *("ws://{base}../y/_stcore/stream", "ws://elsewhere.invalid/p/apps/x/_stcore/stream"),
+)
+"""The first three are Streamlit's sessions; the others are an app's own business."""
+IS_FOLLOWED = "to => Object.hasOwn(new WebSocket(to), 'send')"
+
 
 def test_every_way_to_ask_names_the_release(
     gateway: StartGateway, backend: StartBackend, browser: Browser
@@ -120,6 +128,7 @@ def test_every_way_to_ask_names_the_release(
         *(f"http://{base}~r9/media/file", f"http://{base}page", f"http://{base}#part"),
         *("mailto:a@b.c", "https://elsewhere.example/media/a"),
     ]
+    assert [to for to in SOCKETS if page.evaluate(IS_FOLLOWED, to.format(base=base))] == list(SOCKETS[:3])
 
 
 def _a_page(wire: Wire) -> None:
