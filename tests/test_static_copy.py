@@ -76,6 +76,26 @@ def test_what_an_app_changes_in_its_venv_gets_nowhere(tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "others").iterdir()] == ["lock"]
 
 
+@pytest.mark.parametrize("what", ["fifo", "device", "link", "longer"])
+def test_what_is_no_plain_file_is_not_read(tmp_path: Path, what: str) -> None:
+    """Nothing is waited for, and nothing without end is read."""
+    packages = lay_down(tmp_path / "a")
+    wheel = static_copy.wheel(packages, VERSION)
+    assert wheel is not None
+    path = packages / "streamlit/static" / JS
+    path.unlink()
+    if what == "fifo":
+        os.mkfifo(path)
+    elif what == "longer":
+        path.write_bytes(SCRIPT + b"x")
+    else:
+        (tmp_path / "same.js").write_bytes(SCRIPT)
+        path.symlink_to("/dev/zero" if what == "device" else tmp_path / "same.js")
+    with pytest.raises((static_copy.Changed, OSError)):
+        static_copy.make(wheel, tmp_path / "copies")
+    copied(lay_down(tmp_path / "b"), tmp_path / "copies")
+
+
 def test_what_is_no_wheel_is_not_shared(tmp_path: Path) -> None:
     """No RECORD, a RECORD without digests, names that could mean another file."""
     packages = lay_down(tmp_path / "a", {})
@@ -85,6 +105,9 @@ def test_what_is_no_wheel_is_not_shared(tmp_path: Path) -> None:
     assert static_copy.wheel(packages, None) is None
     for line in (f"streamlit/static/{JS},,", f"streamlit/static/{JS},md5=abc,3"):
         record.write_text(f"{line}\n")
+        assert static_copy.wheel(packages, VERSION) is None
+    for size in ("", "-1", str(65 * 1024 * 1024)):
+        record.write_text(f"streamlit/static/{JS},sha256=abc,{size}\n")
         assert static_copy.wheel(packages, VERSION) is None
     odd = ("static/../../x.js", "static/./x.js", "static//x.js", "static/a b.js", "static/.x.js", "x.js")
     record.write_text("".join(f"streamlit/static/{name},sha256=abc,3\n" for name in odd))

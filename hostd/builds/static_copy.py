@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import os
 import re
+import stat
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -29,6 +30,9 @@ _PART = r"[A-Za-z0-9_@~+-][A-Za-z0-9._@~+-]*"
 _NAME = re.compile(rf"(?:static|vendor)(?:/{_PART})+")
 """Files that pages name; index.html and the favicon are the app's own to serve."""
 _COMPRESSIBLE = (".js", ".cjs", ".css", ".json", ".map", ".svg", ".ttf", ".txt", ".wasm")
+_MAX_FILE, _MAX_COPY = 64 * 1024 * 1024, 256 * 1024 * 1024
+"""Bytes of one file and of all; Streamlit's are a tenth of that."""
+_AS_IT_IS = os.O_NOFOLLOW | os.O_NONBLOCK
 _WORTH = 0.9
 """What a compressed file may be of its size to be worth it."""
 _COMPRESS: dict[str, Callable[[bytes], bytes]] = {
@@ -45,11 +49,12 @@ class Changed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wheel:
-    """The files for browsers that a venv's Streamlit came with: name to SHA-256, as RECORD has it."""
+    """The files for browsers that a venv's Streamlit came with: names to SHA-256 and bytes, as in RECORD."""
 
     packages: Path
     version: str
     digests: dict[str, str]
+    sizes: dict[str, int]
 
     @property
     def key(self) -> str:
@@ -60,23 +65,31 @@ class Wheel:
 
 
 def wheel(packages: Path, version: str | None) -> Wheel | None:
-    """What RECORD says of the venv's Streamlit; None when that did not come as a wheel."""
+    """What RECORD says of the venv's Streamlit; None when that did not come as a wheel, or is huge."""
     try:
         with (packages / f"streamlit-{version}.dist-info/RECORD").open(encoding="utf-8", newline="") as file:
-            found = Wheel(packages, version or "", dict(_listed(file)))
+            listed = list(_listed(file))
     except (OSError, ValueError, csv.Error):
         return None
-    return found if found.digests else None
+    sizes = {name: size for name, _, size in listed}
+    if (
+        not sizes
+        or min(sizes.values()) < 0
+        or max(sizes.values()) > _MAX_FILE
+        or sum(sizes.values()) > _MAX_COPY
+    ):
+        return None
+    return Wheel(packages, version or "", {name: digest for name, digest, _ in listed}, sizes)
 
 
-def _listed(record: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Name and digest of each file for browsers (packaging.python.org, "Recording installed projects")."""
+def _listed(record: Iterable[str]) -> Iterator[tuple[str, str, int]]:
+    """Name, digest, size of each file for browsers (packaging.python.org, "Recording installed projects")."""
     for row in csv.reader(record):
         name = row[0].removeprefix(_ROOT) if row else ""
         if len(row) == 3 and row[0].startswith(_ROOT) and _NAME.fullmatch(name):
             if not row[1].startswith("sha256="):
                 raise ValueError(f"{row[0]} has no SHA-256 digest")
-            yield name, row[1].removeprefix("sha256=")
+            yield name, row[1].removeprefix("sha256="), int(row[2])
 
 
 def make(found: Wheel, folder: Path) -> None:
@@ -96,10 +109,19 @@ def make(found: Wheel, folder: Path) -> None:
 
 def _checked(found: Wheel) -> Content:
     for name, digest in found.digests.items():
-        data = (found.packages / _ROOT / name).read_bytes()
+        data = _read(found.packages / _ROOT / name, found.sizes[name])
         if base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=") != digest.encode():
             raise Changed(name)
         yield name, data
+
+
+def _read(path: Path, size: int) -> bytes:
+    """An app may have put a FIFO there, which would be waited for, or a link to a device without end."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | _AS_IT_IS)) as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_size != size:
+            raise Changed(path)
+        return file.read(size)
 
 
 def _compressed(folder: Path, key: str, compress: Callable[[bytes], bytes]) -> Content:

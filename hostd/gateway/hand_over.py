@@ -66,12 +66,20 @@ class HandOver:
         """
         if self._folder is None:
             return 0
-        with suppress(OSError, ValueError), Path(self._folder, f"{port}.open").open("rb") as file:
+        with (
+            suppress(OSError, ValueError),
+            open(self._folder / f"{port}.open", "rb", opener=_at_once) as file,
+        ):
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return int(file.read(8))
+                return int(os.pread(file.fileno(), 8, 0))
         return 0
+
+
+def _at_once(path: str, flags: int) -> int:
+    """The folder is the apps' too: a FIFO there must not be waited for."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 class HandedOver(Exchange):

@@ -201,6 +201,8 @@ def test_what_is_sent_behind_the_head_arrives(app: App, door: Running) -> None:
 def test_a_dead_runner_counts_nothing_and_a_missing_one_is_no_error(app: App, tmp_path: Path) -> None:
     """What a killed process left behind is not taken for visitors; without a runner there is the tunnel."""
     (tmp_path / f"{app.port}.open").write_bytes(b"00000007")
+    os.mkfifo(tmp_path / "1.open")
+    assert HandOver(tmp_path).open(1) == 0
     options = GatewayOptions(hand_over=tmp_path)
     with running({"bench": app.route}, options=options) as door, session(door.port) as tunneled:
         rerun(tunneled)
