@@ -15,6 +15,7 @@ import zipfile
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -61,7 +62,7 @@ class _Pack:
 
 
 class StaticCopies:
-    """The copies in ``folder``. ``find`` and ``keep`` are for one thread, ``read`` for any."""
+    """The copies in ``folder``. ``find``, ``keep`` and ``forget`` are for one thread, ``read`` for any."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -97,7 +98,10 @@ class StaticCopies:
     def read(self, body: Body, begin: int, size: int) -> bytes:
         """So many of its bytes (or up to its end) from ``begin`` on. Raises OSError, Damaged."""
         wanted = min(size, body.size - begin)
-        data = os.pread(self._packs[body.key, body.coding].descriptor, wanted, body.offset + begin)
+        opened = self._packs.get((body.key, body.coding))  # held: its descriptor stays open meanwhile
+        if opened is None:
+            raise Damaged(body)
+        data = os.pread(opened.descriptor, wanted, body.offset + begin)
         if len(data) != wanted:
             raise Damaged(body)
         return data
@@ -108,6 +112,14 @@ class StaticCopies:
         if zlib.crc32(data) != body.crc:
             raise Damaged(body)
         return data
+
+    def forget(self, damaged: Body) -> None:
+        """Remove its pack: the next install makes it anew, until then the app's own files are named."""
+        opened = self._packs.pop((damaged.key, damaged.coding), None)
+        path = pack(self._folder, damaged.key, damaged.coding)
+        with suppress(OSError):
+            if opened is not None and os.path.samestat(os.fstat(opened.descriptor), path.stat()):
+                path.unlink()
 
     def kept(self, body: Body) -> bytes | None:
         """Its bytes, if they are in memory."""

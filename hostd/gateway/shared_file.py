@@ -65,7 +65,9 @@ class SharedFile(Turn):
                     await self._piece(data[begin : begin + _PIECE])
             if not self.disconnected:
                 self.complete()
-        except Exception:  # whatever it is: nobody may wait for an answer that does not come
+        except Exception as error:  # whatever it is: nobody may wait for an answer that does not come
+            if isinstance(error, Damaged):
+                self._file.copies.forget(self._file.body)
             logger.exception("%s can't be sent", self._file.body)
             self.client.cut(reset=True)
 

@@ -9,6 +9,7 @@ import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -197,16 +198,31 @@ def test_answers_at_once_wait_for_their_reader_too(shared: Shared, loop: Loop, p
         assert visitor.answer().status == 400
 
 
+def gone(path: Path) -> bool:
+    """Whether there is no such file."""
+    return not path.exists()
+
+
 def test_a_damaged_pack_is_not_sent_as_whole(tmp_path: Path) -> None:
-    """Bytes that are not those that were written end the connection before the body's end."""
-    key, _ = copied(lay_down(tmp_path / "venv", {**FILES, HUGE: NOISE[:1_000_000]}), tmp_path)
-    path = static_files.pack(tmp_path, key)
-    path.write_bytes(path.read_bytes().replace(SCRIPT[:50], b"x" * 50).replace(NOISE[:50], b"x" * 50))
-    with running(copies=StaticCopies(tmp_path)) as door:
+    """Bytes that are not those that were written end the connection; the next install makes the pack anew."""
+    files = {**FILES, HUGE: NOISE[:1_000_000]}
+    packages, copies = lay_down(tmp_path / "venv", files), StaticCopies(tmp_path)
+    with running(copies=copies) as door:
         for name in (JS, HUGE):
+            key, _ = copied(packages, tmp_path)
+            path = static_files.pack(tmp_path, key)
+            path.write_bytes(path.read_bytes().replace(files[name][:50], b"x" * 50))
             with visit(door.port) as visitor, pytest.raises((EOFError, OSError, h11.RemoteProtocolError)):
                 visitor.send(get(f"/apps/~static/{key}/{name}"))
                 visitor.answer()
+            wait_until(partial(gone, path), "the pack removed")
+            with visit(door.port) as visitor:
+                visitor.send(get(f"/apps/~static/{key}/{name}"))
+                assert visitor.answer().status == 404
+            copied(packages, tmp_path)
+            with visit(door.port) as visitor:
+                visitor.send(get(f"/apps/~static/{key}/{name}"))
+                assert visitor.answer().body == files[name]
 
 
 # The page
