@@ -127,6 +127,19 @@ def test_a_copy_that_was_cut_short_is_finished(tmp_path: Path) -> None:
         assert read(copies, key, JS) == SCRIPT
 
 
+def test_a_damaged_copy_is_not_compressed(tmp_path: Path) -> None:
+    """An install that finds one removes it, and the next makes it anew."""
+    folder, packages = tmp_path / "copies", lay_down(tmp_path / "a")
+    key, _ = copied(packages, folder)
+    path = static_files.pack(folder, key)
+    path.write_bytes(path.read_bytes().replace(SCRIPT[:50], b"x" * 50))
+    static_files.pack(folder, key, "br").unlink()
+    with pytest.raises(static_copy.Changed, match=key):
+        copied(packages, folder)
+    _, copies = copied(packages, folder)
+    assert read(copies, key, JS) == SCRIPT
+
+
 def test_keys_of_strangers_open_nothing(tmp_path: Path) -> None:
     """A key is no path, and a name is looked up among those that there are."""
     folder = tmp_path / "copies"

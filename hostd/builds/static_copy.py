@@ -104,7 +104,7 @@ def make(found: Wheel, folder: Path) -> None:
         for coding in reversed(static_files.CODINGS):  # the quick one first
             made = static_files.pack(folder, found.key, coding)
             if not made.exists():
-                _write(made, _compressed(folder, found.key, _COMPRESS[coding]))
+                _write_compressed(made, folder, found.key, coding)
 
 
 def _checked(found: Wheel) -> Content:
@@ -113,6 +113,14 @@ def _checked(found: Wheel) -> Content:
         if base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=") != digest.encode():
             raise Changed(name)
         yield name, data
+
+
+def _write_compressed(made: Path, folder: Path, key: str, coding: str) -> None:
+    try:
+        _write(made, _compressed(folder, key, _COMPRESS[coding]))
+    except zipfile.BadZipFile as error:
+        static_files.remove(folder, key)  # the next install makes all of it anew
+        raise Changed(f"{key}: {error}") from error
 
 
 def _read(path: Path, size: int) -> bytes:
