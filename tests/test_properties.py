@@ -483,7 +483,7 @@ def test_event_reads_back(line: str) -> None:
 @pytest.fixture(scope="module")
 def offline() -> Iterator[tuple[Platform, dict[str, Any]]]:
     """A platform with one running app, on which every other install ends at once: uv may ask nobody."""
-    made = Platform().start()
+    made = Platform(STREAMLIT_HOST_IDLE_MINUTES="0").start()
     try:
         witness = made.running("witness")
         made.stop()
