@@ -279,17 +279,31 @@ def bare_boot(release: Path) -> tuple[float, float]:
     return taken
 
 
-def main() -> None:
-    """Run both contests and print the table."""
-    parser = argparse.ArgumentParser(description="An upload's way to a running app, beside the work by hand.")
-    parser.add_argument("--rounds", type=int, default=7)
+def referee_for(description: str, rounds: int) -> Referee:
+    """One as the command's arguments want it; tells of the machine before anything runs."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--rounds", type=int, default=rounds)
     parser.add_argument(
         "--patience", type=float, default=20, help="seconds to wait for a machine at rest before each turn"
     )
     options = parser.parse_args()
-    referee = Referee(options.rounds, options.patience)
     print(machine())
     print(f"before: {load()}")
+    return Referee(options.rounds, options.patience)
+
+
+def tell(referee: Referee, *contests: Contest) -> None:
+    """The machine after it, and the table."""
+    turns = 2 * len(contests) * referee.rounds
+    print(f"after: {load()}; {referee.disturbed} of {turns} turns began on a busy machine")
+    print(f"seconds, median (min - max) of {referee.rounds} rounds")
+    head = ("work", "by", "wall s", "CPU s", "ratio", "goal")
+    print_table([head, *(row for contest in contests for row in contest.rows())])
+
+
+def main() -> None:
+    """Run both contests and print the table."""
+    referee = referee_for("An upload's way to a running app, beside the work by hand.", rounds=7)
     with platform() as running:
         running.wait_for_console()
         bare, hosted = Bare(running.data.parent), Hosted(running)
@@ -302,11 +316,8 @@ def main() -> None:
             ]
         finally:
             bare.close()
-    print(f"after: {load()}; {referee.disturbed} of {4 * referee.rounds} turns began on a busy machine")
     print(f"the first create on the fresh platform, off the table: {first[0]:.2f} s, CPU {first[1]:.2f} s")
-    print(f"seconds, median (min - max) of {referee.rounds} rounds")
-    head = ("work", "by", "wall s", "CPU s", "ratio", "goal")
-    print_table([head, *(row for contest in contests for row in contest.rows())])
+    tell(referee, *contests)
 
 
 if __name__ == "__main__":

@@ -12,14 +12,13 @@ That it is that release's code that runs, and that nothing was installed, is che
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
 from typing import Any
 
-from bench.deploy import POLL, Contest, Hosted, Referee, bare_boot, get, source
-from bench.measure import cpu_of_tree, load, machine, print_table, wait_for
+from bench.deploy import POLL, Contest, Hosted, bare_boot, get, referee_for, source, tell
+from bench.measure import cpu_of_tree, wait_for
 from tests.platform import Platform, platform
 
 GOAL = 1.5
@@ -88,24 +87,14 @@ class Way:
 
 def main() -> None:
     """Run the contest and print the table."""
-    parser = argparse.ArgumentParser(description="A rollback beside a bare boot of the same venv and app.")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--patience", type=float, default=20, help="seconds to wait for a machine at rest before each turn"
-    )
-    options = parser.parse_args()
-    referee = Referee(options.rounds, options.patience)
-    print(machine())
-    print(f"before: {load()}")
+    referee = referee_for("A rollback beside a bare boot of the same venv and app.", rounds=5)
     with platform() as running:
         running.wait_for_console()
         way = Way(running)
         way.bare()
         way.back()
         contest: Contest = referee.compete("rollback", way.bare, way.back, GOAL)
-    print(f"after: {load()}; {referee.disturbed} of {2 * referee.rounds} turns began on a busy machine")
-    print(f"seconds, median (min - max) of {referee.rounds} rounds")
-    print_table([("work", "by", "wall s", "CPU s", "ratio", "goal"), *contest.rows()])
+    tell(referee, contest)
 
 
 if __name__ == "__main__":

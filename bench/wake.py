@@ -10,13 +10,12 @@ At the end fifty visitors come at once to the sleeping app: how many starts, and
 
 from __future__ import annotations
 
-import argparse
 import socket
 import threading
 import time
 
-from bench.deploy import Contest, Hosted, Referee, bare_boot, source
-from bench.measure import cpu_of_tree, load, machine, print_table, wait_for
+from bench.deploy import Contest, Hosted, bare_boot, referee_for, source, tell
+from bench.measure import cpu_of_tree, wait_for
 from tests.platform import Platform, platform
 
 GOAL = 1.3
@@ -83,15 +82,7 @@ class Bed:
 
 def main() -> None:
     """Run the contest and print the table."""
-    parser = argparse.ArgumentParser(description="A visit to a sleeping app beside a bare boot of it.")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument(
-        "--patience", type=float, default=20, help="seconds to wait for a machine at rest before each turn"
-    )
-    options = parser.parse_args()
-    referee = Referee(options.rounds, options.patience)
-    print(machine())
-    print(f"before: {load()}")
+    referee = referee_for("A visit to a sleeping app beside a bare boot of it.", rounds=5)
     with platform() as running:
         running.wait_for_console()
         bed = Bed(running)
@@ -99,9 +90,7 @@ def main() -> None:
         bed.wake()
         contest: Contest = referee.compete("wake", bed.bare, bed.wake, GOAL)
         starts, wrong = bed.crowd()
-    print(f"after: {load()}; {referee.disturbed} of {2 * referee.rounds} turns began on a busy machine")
-    print(f"seconds, median (min - max) of {referee.rounds} rounds")
-    print_table([("work", "by", "wall s", "CPU s", "ratio", "goal"), *contest.rows()])
+    tell(referee, contest)
     print(f"{CROWD} visitors at once: {starts} start, {wrong} answers other than 200")
 
 
