@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from hostd import setting_texts as texts
 from hostd.errors import SettingsError
 
 PREFIX = "STREAMLIT_HOST_"
@@ -33,75 +34,7 @@ _APP_PATTERN = re.compile(
     r"(?i:https?|all|no|ftp)_(?i:proxy)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
     r"|PATH|LANG|LC_ALL|LC_CTYPE|TZ|LD_LIBRARY_PATH"
 )
-_BARE_URL = re.compile(r"(?i:https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[^?#]*)?")
 _LOOPBACK_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost"}
-
-
-def _integer(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
-            raise ValueError(f"must be a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _minutes(text: str) -> float:
-    if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text):
-        raise ValueError("must be a number of minutes from 0 to 999999")
-    return float(text)
-
-
-def _boolean(text: str) -> bool:
-    yes, no = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
-    words = dict.fromkeys(yes, True) | dict.fromkeys(no, False)
-    if text.lower() not in words:
-        raise ValueError("must be 1 or 0 (true/false, yes/no, on/off)")
-    return words[text.lower()]
-
-
-def _data_dir(text: str) -> Path:
-    path = Path(text).expanduser().absolute()
-    if not str(path).isprintable() or re.search(r"[%;#*?\[\]\"'\\]", str(path)):
-        raise ValueError("must not hold quotes, any of %;#*?[] backslashes or control characters")
-    return path
-
-
-def _address(text: str) -> str:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        if text == "localhost":
-            return "127.0.0.1"
-        raise ValueError("must be an IP address of this machine, such as 127.0.0.1 or 0.0.0.0") from None
-
-
-def _public_base(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ValueError("must be a URL such as https://apps.example.com/tools/st") from None
-    path = parts.path.rstrip("/")
-    if not _BARE_URL.fullmatch(text) or port == 0 or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
-        raise ValueError("must be http(s)://host[:port][/path] in ASCII, without query, user or %-escapes")
-    if any(part in (".", "..") for part in path.split("/")):
-        raise ValueError("must not hold . or .. in its path")
-    return f"{parts.scheme}://{parts.netloc.lower()}{path}"
-
-
-def _networks(text: str) -> tuple[str, ...]:
-    items = [item.strip() for item in text.split(",") if item.strip()]
-    try:
-        return tuple(str(ipaddress.ip_network(item, strict=False)) for item in items)
-    except ValueError:
-        raise ValueError("must be addresses or networks with commas between, such as 10.0.0.0/8") from None
-
-
-def _token(text: str) -> str:
-    if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("must be printable ASCII without spaces")
-    return text
 
 
 def _setting(name: str, parse: Callable[[str], Any], default: Any = MISSING) -> Any:
@@ -112,30 +45,30 @@ def _setting(name: str, parse: Callable[[str], Any], default: Any = MISSING) -> 
 class Settings:
     """Everything that can be set. Durations in seconds, sizes in MB (10**6 bytes), ports as numbers."""
 
-    data: Path = _setting("DATA", _data_dir, Path("data"))
-    bind: str = _setting("BIND", _address, "127.0.0.1")
-    port: int = _setting("PORT", _integer(1, 65535), 8080)
-    public_base: str = _setting("PUBLIC_BASE", _public_base, "")
-    port_min: int = _setting("PORT_MIN", _integer(1024, 65535), 8501)
-    port_max: int = _setting("PORT_MAX", _integer(1024, 65535), 8999)
-    console_port: int = _setting("CONSOLE_PORT", _integer(1024, 65535), 8500)
+    data: Path = _setting("DATA", texts.data_dir, Path("data"))
+    bind: str = _setting("BIND", texts.address, "127.0.0.1")
+    port: int = _setting("PORT", texts.integer(1, 65535), 8080)
+    public_base: str = _setting("PUBLIC_BASE", texts.public_base, "")
+    port_min: int = _setting("PORT_MIN", texts.integer(1024, 65535), 8501)
+    port_max: int = _setting("PORT_MAX", texts.integer(1024, 65535), 8999)
+    console_port: int = _setting("CONSOLE_PORT", texts.integer(1024, 65535), 8500)
     admin_token: str = field(
-        default="", repr=False, metadata={"name": PREFIX + "ADMIN_TOKEN", "parse": _token}
+        default="", repr=False, metadata={"name": PREFIX + "ADMIN_TOKEN", "parse": texts.token}
     )
-    allow_open: bool = _setting("ALLOW_OPEN", _boolean, False)
-    max_upload_mb: int = _setting("MAX_UPLOAD_MB", _integer(1, 100_000), 200)
-    install_timeout: int = _setting("INSTALL_TIMEOUT", _integer(1, 86_400), 900)
-    start_timeout: int = _setting("START_TIMEOUT", _integer(1, 3_600), 60)
-    parallel_installs: int = _setting("PARALLEL_INSTALLS", _integer(1, 64), 2)
-    parallel_starts: int = _setting("PARALLEL_STARTS", _integer(1, 64), 2)
-    retain_releases: int = _setting("RETAIN_RELEASES", _integer(1, 10_000), 10)
-    drain_minutes: int = _setting("DRAIN_MINUTES", _integer(0, 100_000), 30)
-    idle_minutes: float = _setting("IDLE_MINUTES", _minutes, 30.0)
-    memory_reserve_mb: int = _setting("MEMORY_RESERVE_MB", _integer(0, 100_000_000), 300)
-    first_session_timeout: int = _setting("FIRST_SESSION_TIMEOUT", _integer(1, 3_600), 60)
-    resolve_as_of: bool = _setting("RESOLVE_AS_OF", _boolean, True)
-    trusted_proxies: tuple[str, ...] = _setting("TRUSTED_PROXIES", _networks, ())
-    hand_over: bool = _setting("HAND_OVER", _boolean, False)
+    allow_open: bool = _setting("ALLOW_OPEN", texts.boolean, False)
+    max_upload_mb: int = _setting("MAX_UPLOAD_MB", texts.integer(1, 100_000), 200)
+    install_timeout: int = _setting("INSTALL_TIMEOUT", texts.integer(1, 86_400), 900)
+    start_timeout: int = _setting("START_TIMEOUT", texts.integer(1, 3_600), 60)
+    parallel_installs: int = _setting("PARALLEL_INSTALLS", texts.integer(1, 64), 2)
+    parallel_starts: int = _setting("PARALLEL_STARTS", texts.integer(1, 64), 2)
+    retain_releases: int = _setting("RETAIN_RELEASES", texts.integer(1, 10_000), 10)
+    drain_minutes: int = _setting("DRAIN_MINUTES", texts.integer(0, 100_000), 30)
+    idle_minutes: float = _setting("IDLE_MINUTES", texts.minutes, 30.0)
+    memory_reserve_mb: int = _setting("MEMORY_RESERVE_MB", texts.integer(0, 100_000_000), 300)
+    first_session_timeout: int = _setting("FIRST_SESSION_TIMEOUT", texts.integer(1, 3_600), 60)
+    resolve_as_of: bool = _setting("RESOLVE_AS_OF", texts.boolean, True)
+    trusted_proxies: tuple[str, ...] = _setting("TRUSTED_PROXIES", texts.networks, ())
+    hand_over: bool = _setting("HAND_OVER", texts.boolean, False)
     own_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     build_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     app_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -181,7 +114,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     }
     port = values.get("port", 8080)
     settings = Settings(
-        **{"data": _data_dir("data"), "public_base": f"http://127.0.0.1:{port}", **values},
+        **{"data": texts.data_dir("data"), "public_base": f"http://127.0.0.1:{port}", **values},
         own_environment={name: value for name, value in env.items() if name.startswith(PREFIX) and value},
         build_environment=_select(env, _BUILD_PATTERN),
         app_environment=_select(env, _APP_PATTERN),

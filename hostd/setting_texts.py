@@ -1,0 +1,87 @@
+"""Texts of settings to their values. Each raises ValueError with what the text must be."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+_BARE_URL = re.compile(r"(?i:https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[^?#]*)?")
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    """A whole number from ``low`` to ``high``."""
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def minutes(text: str) -> float:
+    """Minutes, with a fraction."""
+    if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text):
+        raise ValueError("must be a number of minutes from 0 to 999999")
+    return float(text)
+
+
+def boolean(text: str) -> bool:
+    """1 or 0 in their usual spellings."""
+    yes, no = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
+    words = dict.fromkeys(yes, True) | dict.fromkeys(no, False)
+    if text.lower() not in words:
+        raise ValueError("must be 1 or 0 (true/false, yes/no, on/off)")
+    return words[text.lower()]
+
+
+def data_dir(text: str) -> Path:
+    """An absolute path that supervisord's files can hold."""
+    path = Path(text).expanduser().absolute()
+    if not str(path).isprintable() or re.search(r"[%;#*?\[\]\"'\\]", str(path)):
+        raise ValueError("must not hold quotes, any of %;#*?[] backslashes or control characters")
+    return path
+
+
+def address(text: str) -> str:
+    """An IP address to listen on."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        if text == "localhost":
+            return "127.0.0.1"
+        raise ValueError("must be an IP address of this machine, such as 127.0.0.1 or 0.0.0.0") from None
+
+
+def public_base(text: str) -> str:
+    """A URL without query and user."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError("must be a URL such as https://apps.example.com/tools/st") from None
+    path = parts.path.rstrip("/")
+    if not _BARE_URL.fullmatch(text) or port == 0 or not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*", path):
+        raise ValueError("must be http(s)://host[:port][/path] in ASCII, without query, user or %-escapes")
+    if any(part in (".", "..") for part in path.split("/")):
+        raise ValueError("must not hold . or .. in its path")
+    return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """Addresses and networks with commas between."""
+    items = [item.strip() for item in text.split(",") if item.strip()]
+    try:
+        return tuple(str(ipaddress.ip_network(item, strict=False)) for item in items)
+    except ValueError:
+        raise ValueError("must be addresses or networks with commas between, such as 10.0.0.0/8") from None
+
+
+def token(text: str) -> str:
+    """A token that a header can hold."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be printable ASCII without spaces")
+    return text
