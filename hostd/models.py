@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from hostd.access import Access
 from hostd.scale import Scale
 
 PROGRAM_SEPARATOR = ".r"
@@ -196,6 +197,7 @@ class App:
     entry: str = "app.py"
     options: Options = Options()
     scale: Scale = field(default_factory=Scale)
+    access: Access = field(default_factory=Access)
     awake_until: str | None = None
     requirements_sha256: str | None = None
     app_sha256: str | None = None
@@ -217,7 +219,7 @@ class Route:
     ``replicas`` are the active release's processes that take new sessions, by number; empty when there is
     none but ``port``. ``leaving`` are the processes beside these, and beside ``draining``, whose sessions
     go on, by release and number. ``sessions_per_replica`` is the limit of each, None for none.
-    ``pids`` are by port, where there is more than one.
+    ``pids`` are by port, where there is more than one. ``access`` says who may see it; None: everybody.
     """
 
     status: Status
@@ -233,6 +235,7 @@ class Route:
     pids: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     leaving: Mapping[tuple[int, int], int] = field(default_factory=lambda: MappingProxyType({}))
     sessions_per_replica: int | None = None
+    access: Access | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ STATUSES = {"created", "installing", "starting", "running", "stopped", "failed",
 APP_KEYS = {
     "app_id", "name", "status", "port", "pid", "error", "access_url", "created_at", "updated_at",
     "requirements_sha256", "app_sha256", "streamlit_version", "release", "deploying", "draining", "warning",
-    "entry", "options", "scale", "awake_until", "replicas",
+    "entry", "options", "scale", "awake_until", "replicas", "access",
 }  # fmt: skip
 OPTIONS: dict[str, Any] = {
     "environment": {}, "drain_minutes": None, "strategy": "auto",
@@ -36,7 +36,7 @@ OPERATIONS = {
     "list_apps", "create_app", "get_app", "update_app", "delete_app", "start_app", "stop_app", "restart_app",
     "get_logs", "stream_logs", "get_file", "get_health", "list_releases", "create_release", "get_release",
     "get_bundle", "get_diff", "activate_release", "drain_release", "list_files", "list_gallery",
-    "keep_app_awake",
+    "keep_app_awake", "make_link", "revoke_link",
 }  # fmt: skip
 PER_APP = [
     ("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/start"), ("POST", "/stop"), ("POST", "/restart"),
@@ -88,6 +88,9 @@ def assert_app(value: Any) -> dict[str, Any]:
     assert set(app["options"]) == set(OPTIONS)
     assert set(app["scale"]) == {
         "idle_minutes", "always_on", "min_replicas", "max_replicas", "sessions_per_replica",
+    }  # fmt: skip
+    assert set(app["access"]) == {
+        "visibility", "owner", "collaborators", "viewers", "viewer_groups", "has_link",
     }  # fmt: skip
     shown = {"release", "replica", "state", "port", "pid", "sessions"}
     assert all(set(replica) == shown for replica in app["replicas"])

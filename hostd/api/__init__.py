@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
 from hostd import __version__, runlog
+from hostd.api.access import AccessApi, access_form, changed
 from hostd.api.forms import MAX_FILES, form_only, new_app_form, release_form
 from hostd.api.listing import DESCRIBED, Listing
 from hostd.api.releases import ACCEPTED, Id, Language, ReleaseApi
@@ -70,6 +71,7 @@ class Api:
             ("GET", "/apps/{app_id}/logs", self.get_logs, {}),
             ("GET", "/apps/{app_id}/logs/stream", self.stream_logs, {"response_class": EventStream}),
             *releases.routes(form),
+            *AccessApi(self._lifecycle, self._views).routes(),
             ("GET", "/health", self.get_health, {}),
         ]
         for method, path, call, more in calls:
@@ -84,10 +86,11 @@ class Api:
         name: Annotated[str, Form(description="1 to 100 characters")],
         wanted: Annotated[Wanted, Depends(new_app_form)],
         scale: Annotated[Mapping[str, Any], Depends(scale_form)],
+        access: Annotated[Mapping[str, Any], Depends(access_form)],
         app_id: Annotated[str | None, Form(description="A slug of your own; else one is made")] = None,
     ) -> AppOut:
         """Make an app of its files. Answers at once; the install goes on behind."""
-        made = self._lifecycle.releases.create(name, wanted, app_id, scale)
+        made = self._lifecycle.releases.create(name, wanted, app_id, scale, access)
         response.headers["Location"] = f"{self._settings.public_base}/api/apps/{made.app_id}"
         return self._views.app(made, language)
 
@@ -102,13 +105,14 @@ class Api:
         language: Language,
         wanted: Annotated[Wanted, Depends(release_form)],
         scale: Annotated[Mapping[str, Any], Depends(scale_form)],
+        access: Annotated[Mapping[str, Any], Depends(access_form)],
         name: Annotated[str | None, Form(description="A new name")] = None,
     ) -> AppOut:
         """Rename, replace files, or change what is set. 202 when that makes a release, which is deployed."""
-        if name is None and wanted.empty and not scale:
+        if name is None and wanted.empty and not (scale or access):
             self._lifecycle.registry.get(app_id)
             raise Invalid("name", "send at least one of name, app, requirements, files, and none empty")
-        app, number = self._lifecycle.update(app_id, name, wanted, scale)
+        app, number = self._lifecycle.update(app_id, name, wanted, scale, changed(access))
         if number is not None:
             response.status_code = 202
             response.headers["Location"] = f"{self._settings.public_base}/api/apps/{app_id}/releases/{number}"

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from hostd.access import Visibility
 from hostd.models import FailureKind, Status, Step, Strategy
 from hostd.outcome import ReleaseState
 from hostd.scale import ReplicaState
@@ -62,6 +63,25 @@ class ScaleOut(BaseModel):
     sessions_per_replica: int | None
 
 
+class AccessOut(BaseModel):
+    """Who may see the app, and whose it is. ``has_link``: it has a secret link, shown when it was made."""
+
+    model_config = ConfigDict(from_attributes=True)
+    visibility: Visibility
+    owner: str
+    collaborators: tuple[str, ...]
+    viewers: tuple[str, ...]
+    viewer_groups: tuple[str, ...]
+    has_link: bool
+
+
+class LinkOut(BaseModel):
+    """An app's new secret link."""
+
+    app_id: str
+    url: str
+
+
 class ReplicaOut(BaseModel):
     """One of the app's processes. ``sessions`` are the WebSockets open there."""
 
@@ -98,6 +118,7 @@ class AppOut(BaseModel):
     entry: str
     options: OptionsOut
     scale: ScaleOut
+    access: AccessOut
     replicas: list[ReplicaOut]
     awake_until: str | None
     requirements_sha256: str | None

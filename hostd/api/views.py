@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from hostd import bundles, runlog, words
 from hostd.api.shapes import (
+    AccessOut,
     AppOut,
     DeployingOut,
     DrainingOut,
@@ -46,7 +47,7 @@ class Views:
         return AppOut(
             **{name: getattr(app, name) for name in (*own, *more)},
             port=port,
-            access_url=f"{self.public_base}/apps/{app.app_id}/",
+            access_url=self.access_url(app.app_id),
             error=self._failure(app.app_id, app.error, language),
             warning=self._failure(app.app_id, app.warning, language),
             deploying=DeployingOut.model_validate(app.deploying) if app.deploying else None,
@@ -61,8 +62,13 @@ class Views:
             ],
             options=OptionsOut.model_validate(app.options),
             scale=ScaleOut.model_validate(app.scale),
+            access=AccessOut.model_validate(app.access),
             replicas=self._replicas(app),
         )
+
+    def access_url(self, app_id: str) -> str:
+        """Where an app's visitors go."""
+        return f"{self.public_base}/apps/{app_id}/"
 
     def _connections(self, app: App, old: Draining) -> int:
         return self.busy(old.port) + self.replicas.connections(app.app_id, old.release)

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hostd.access import Change
 from hostd.errors import AppFailed, HostdError, Interrupted, NoRoom, SupervisorUnavailable, UnknownApp
 from hostd.layout import Layout, program_name
-from hostd.lifecycle import recovery
+from hostd.lifecycle import outcomes, recovery
 from hostd.lifecycle.deploy import Deployer
 from hostd.lifecycle.observe import Observer
 from hostd.lifecycle.registry import Registry, Ticket
@@ -26,7 +27,7 @@ from hostd.lifecycle.workers import Workers
 from hostd.models import App, Failure, FailureKind, Status, Wish
 from hostd.runlog import say
 from hostd.settings import Settings
-from hostd.store import Store, translated
+from hostd.store import Store
 from hostd.supervisor import Changes
 
 log = logging.getLogger(__name__)
@@ -87,11 +88,18 @@ class Lifecycle:
         return self._not_to_sleep(self.registry.amend(None, app_id, lambda _: {"awake_until": until}))
 
     def update(
-        self, app_id: str, name: str | None, wanted: Wanted, scale: Mapping[str, Any]
+        self, app_id: str, name: str | None, wanted: Wanted, scale: Mapping[str, Any], access: Change | None
     ) -> tuple[App, int | None]:
         """Change an app; see Releases.update. One that may sleep no more wakes."""
         app, number = self.releases.update(app_id, name, wanted, scale)
+        if access is not None:
+            app = self.change_access(app_id, access)
         return self._not_to_sleep(app), number
+
+    def change_access(self, app_id: str, change: Change) -> App:
+        """Say who may see an app: at once, and no deploy is interrupted. Raises UnknownApp."""
+        self.registry.get(app_id)
+        return self.registry.amend(None, app_id, lambda app: {"access": change(app.access)})
 
     def _not_to_sleep(self, app: App) -> App:
         if app.status is not Status.SLEEPING or self.deployer.sleeper.may_ever(app):
@@ -197,7 +205,7 @@ class Lifecycle:
             except Exception as error:
                 log.exception("%s: a step stumbled", app_id)
                 text = str(error) if isinstance(error, HostdError) else f"{type(error).__name__}: {error}"
-                self._fail(app_id, Failure(_kind_of(error), text), ticket)
+                self._fail(app_id, Failure(outcomes.kind_of(error), text), ticket)
                 self._closing.wait(1.0)  # what can't be done may be tried again, but not in a hot loop
 
     def _no_room(self, app_id: str, error: NoRoom, ticket: Ticket) -> None:
@@ -237,8 +245,3 @@ def _is_stopped(app: App) -> bool:
 
 def _asked_to_run(status: Status) -> dict[str, Any]:
     return {"wish": Wish.RUNNING, "status": status, "error": None}
-
-
-def _kind_of(error: Exception) -> FailureKind:
-    is_full = type(translated(error) if isinstance(error, OSError) else error).__name__ == "DiskFull"
-    return FailureKind.DISK_FULL if is_full else FailureKind.INTERNAL

@@ -12,7 +12,7 @@ from hostd import bundles, store, words
 from hostd.errors import HostdError
 from hostd.layout import AppLayout, ReleaseLayout
 from hostd.lifecycle.routing import Serving
-from hostd.models import App, Asked, Failure, Source, Strategy
+from hostd.models import App, Asked, Failure, FailureKind, Source, Strategy
 from hostd.outcome import Outcome, ReleaseState
 from hostd.runlog import now, say
 
@@ -117,3 +117,9 @@ def sweep(folder: AppLayout, app: App, retain: int) -> None:
 def _is_linked(folder: AppLayout, number: int) -> bool:
     """Whether another release runs on the venv of this one."""
     return any(bundles.venv_owner(folder, n) == number for n in bundles.numbers(folder) if n != number)
+
+
+def kind_of(error: Exception) -> FailureKind:
+    """What an error that nobody foresaw is called."""
+    is_full = type(store.translated(error) if isinstance(error, OSError) else error).__name__ == "DiskFull"
+    return FailureKind.DISK_FULL if is_full else FailureKind.INTERNAL

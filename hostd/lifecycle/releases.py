@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hostd import bundles
+from hostd.access import Access
 from hostd.errors import Conflict, Invalid, UnknownApp, UnknownRelease
 from hostd.health import Ports
 from hostd.layout import AppLayout, Layout, ReleaseLayout, program_name
@@ -56,7 +57,12 @@ class Releases:
     _updating: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
     def create(
-        self, name: str, wanted: Wanted, app_id: str | None = None, scale: Mapping[str, Any] = _AS_IT_IS
+        self,
+        name: str,
+        wanted: Wanted,
+        app_id: str | None = None,
+        scale: Mapping[str, Any] = _AS_IT_IS,
+        access: Mapping[str, Any] = _AS_IT_IS,
     ) -> App:
         """A new app, on disk and asked to run. Raises Invalid, Conflict, NoFreePort, DiskFull."""
         name = bundles.check_name(name)
@@ -66,7 +72,7 @@ class Releases:
                 raise Conflict(
                     f"A folder that is no app, or can't be read, has the id '{app_id}'. Choose another."
                 )
-            app = self._made(app_id, name, wanted, _rescaled(Scale(), scale))
+            app = self._made(app_id, name, wanted, _rescaled(Scale(), scale), Access(**access))
             self.registry.add(app)
         self.wake(app_id)
         return app
@@ -163,7 +169,7 @@ class Releases:
         except FileNotFoundError:
             raise UnknownApp(folder.root.name) from None  # it was deleted meanwhile
 
-    def _made(self, app_id: str, name: str, wanted: Wanted, scale: Scale) -> App:
+    def _made(self, app_id: str, name: str, wanted: Wanted, scale: Scale, access: Access) -> App:
         """A new app on disk, with a port leased."""
         program = program_name(app_id, 1)
         app = App(
@@ -178,6 +184,7 @@ class Releases:
             updated_at=now(),
             force=wanted.force,
             scale=scale,
+            access=access,
             deploying=Deploying(1, Step.WAITING, now()),
         )
         try:

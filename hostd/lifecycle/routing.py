@@ -66,6 +66,7 @@ def route_of(app: App, serving: Serving | None, replicas: tuple[Replica, ...] = 
         pids=MappingProxyType({} if alone else pids),
         leaving=MappingProxyType(leaving),
         sessions_per_replica=app.scale.sessions_per_replica,
+        access=None if app.access.is_public else app.access,
     )
 
 
