@@ -9,6 +9,8 @@ HostdError                      500  something broke; what to do is in the text
 │   ├── Forbidden               403  a foreign page, or a foreign name of this machine
 │   ├── UnknownApp              404
 │   ├── UnknownRelease          404
+│   ├── UnknownUser             404
+│   ├── UnknownToken            404
 │   ├── Conflict                409
 │   ├── TooLarge                413
 │   ├── UnsupportedMedia        415
@@ -100,6 +102,26 @@ class UnknownRelease(RequestError):
         super().__init__(
             f"The app '{app_id}' has no release {number}. GET /api/apps/{app_id}/releases lists those it has."
         )
+
+
+class UnknownUser(RequestError):
+    """No user has this name."""
+
+    status = 404
+    title = "No such user"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no user '{name}'. GET /api/users lists those there are.")
+
+
+class UnknownToken(RequestError):
+    """No API token has this id, or it is another's."""
+
+    status = 404
+    title = "No such token"
+
+    def __init__(self, token_id: str) -> None:
+        super().__init__(f"There is no token '{token_id}'. GET /api/tokens lists those there are.")
 
 
 class Conflict(RequestError):

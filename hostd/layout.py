@@ -106,8 +106,13 @@ class Layout:
         return statics_in(self.root / "cache")
 
     @property
+    def people(self) -> Path:
+        """users.json, sessions.json, tokens.json: hashes and digests only."""
+        return self.root / "people"
+
+    @property
     def logs(self) -> Path:
-        """hostd.log and console.log."""
+        """hostd.log, console.log and audit.log."""
         return self.root / "logs"
 
     @property

@@ -37,6 +37,7 @@ from hostd.lifecycle.sleeping import Sleeper
 from hostd.lifecycle.takeover import Takeover
 from hostd.lifecycle.workers import Slots
 from hostd.models import Route, Status
+from hostd.people import Cookies, People
 from hostd.settings import Settings, load
 from hostd.static_files import StaticCopies
 from hostd.store import Store
@@ -57,6 +58,7 @@ class House:
     templates: Templates
     lifecycle: Lifecycle
     gateway: Gateway
+    people: People
 
 
 def build(settings: Settings) -> House:
@@ -78,6 +80,7 @@ def build(settings: Settings) -> House:
     launcher = Launcher(
         **shared, ports=ports, health=Health(), slots=Slots(settings.parallel_starts), room=room
     )
+    people = People(layout.people, Cookies(settings.public_base), operator=bool(settings.admin_token))
     gateway = _gateway(settings, registry, templates, layout)
     registry.on_change(gateway.waking.routes_changed)
     rooms: Any = {"layout": layout, "registry": registry, "launcher": launcher}
@@ -96,7 +99,7 @@ def build(settings: Settings) -> House:
     )
     lifecycle = Lifecycle(settings=settings, layout=layout, store=store, registry=registry, deployer=deployer)
     gateway.waking.wake_by(lifecycle.wake)
-    return House(settings, layout, templates, lifecycle, gateway)
+    return House(settings, layout, templates, lifecycle, gateway, people)
 
 
 def _gateway(settings: Settings, registry: Registry, templates: Templates, layout: Layout) -> Gateway:

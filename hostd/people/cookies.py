@@ -1,0 +1,95 @@
+"""The platform's own cookies (RFC 6265bis): their names, how they are set, how they are read.
+
+Two cookies come from one sign-in, each with its own random value:
+
+- the *view* cookie goes with every request and says who looks at apps. It opens nothing but apps: the API
+  does not read cookies at all. Where the browser allows it its name begins with ``__Host-``, so that
+  no app's JavaScript and no sibling domain can put another in its place; that prefix needs https and the
+  path ``/``, so under a path prefix it is ``__Secure-``.
+- the *console* cookie goes to ``<prefix>/console`` alone. The console's server, not the browser, makes
+  the bearer of its API calls from it. ``__Host-`` excludes a path, so ``__Secure-`` it is.
+
+Both are HttpOnly, and Secure on https. Both are SameSite=Lax and not Strict: people come to their apps by
+links in chats and mails, and back from a sign-in provider, which Strict takes for strangers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_MOST = 4
+"""Cookies of one name that are looked at: a page may have set more, on other paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cookies:
+    """The cookies of a platform that is reached as ``public_base``."""
+
+    public_base: str
+
+    @property
+    def secure(self) -> bool:
+        """Whether they travel over https alone."""
+        return urlsplit(self.public_base).scheme == "https"
+
+    @property
+    def prefix(self) -> str:
+        """The path of the public base: '' or such as '/tools/st'."""
+        return urlsplit(self.public_base).path
+
+    @property
+    def view(self) -> str:
+        """The name of the cookie that says who looks at apps."""
+        if not self.secure:
+            return "hostd"
+        return "__Secure-hostd" if self.prefix else "__Host-hostd"
+
+    @property
+    def console(self) -> str:
+        """The name of the cookie that the console's server reads."""
+        return "__Secure-hostd-console" if self.secure else "hostd-console"
+
+    @property
+    def sign_in(self) -> str:
+        """The name of the cookie that a sign-in page recognises its own form by."""
+        return "__Secure-hostd-sign-in" if self.secure else "hostd-sign-in"
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name; none of them is any app's business, whether read or set."""
+        plain = ("hostd", "hostd-console", "hostd-sign-in")
+        return frozenset(start + name for start in ("", "__Secure-", "__Host-") for name in plain)
+
+    def set_view(self, value: str, seconds: int) -> str:
+        """The Set-Cookie field of a sign-in."""
+        return self._set(self.view, value, seconds, f"{self.prefix}/")
+
+    def set_console(self, value: str, seconds: int) -> str:
+        """The Set-Cookie field of a sign-in, for the console."""
+        return self._set(self.console, value, seconds, f"{self.prefix}/console")
+
+    def set_sign_in(self, value: str, seconds: int) -> str:
+        """The Set-Cookie field of a sign-in page."""
+        return self._set(self.sign_in, value, seconds, f"{self.prefix}/sign-in")
+
+    def cleared(self) -> list[str]:
+        """The Set-Cookie fields of a sign-out."""
+        return [self.set_view("", 0), self.set_console("", 0)]
+
+    def _set(self, name: str, value: str, seconds: int, path: str) -> str:
+        secure = "; Secure" if self.secure else ""
+        return f"{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
+
+
+def values(header: bytes, name: bytes) -> Iterator[bytes]:
+    """The values of the cookies called ``name`` in a Cookie field (RFC 6265 section 4.2.1), a few at most."""
+    found = 0
+    for pair in header.split(b";"):
+        key, equals, value = pair.partition(b"=")
+        if equals and key.strip() == name:
+            yield value.strip()
+            found += 1
+            if found == _MOST:
+                return

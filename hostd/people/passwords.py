@@ -1,0 +1,59 @@
+"""Passwords: argon2id hashes, compared in constant time by argon2-cffi."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from functools import cache
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from hostd.errors import Invalid
+
+SHORTEST = 10
+"""Characters, counted as NIST SP 800-63B counts them: code points."""
+LONGEST = 1000
+AT_ONCE = 2
+"""Hashes that are computed at the same time: each takes 64 MiB."""
+_HASHER = PasswordHasher()
+"""The library's defaults are argon2id with RFC 9106's low-memory profile: 64 MiB, 3 passes, 4 lanes."""
+_turn = threading.BoundedSemaphore(AT_ONCE)
+
+
+def check(password: str) -> str:
+    """``password`` if it can be one. Raises Invalid."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise Invalid("password", f"must have {SHORTEST} to {LONGEST} characters")
+    if not password.isprintable():
+        raise Invalid("password", "must not hold control characters")
+    return password
+
+
+def hashed(password: str) -> str:
+    """The hash to keep: argon2's own text, its salt and costs included."""
+    with _turn:
+        return _HASHER.hash(password)
+
+
+def fits(password: str, kept: str | None) -> bool:
+    """Whether ``password`` is the one of the hash ``kept``.
+
+    None (there is no such user, or one without a password) takes as long and is never true.
+    """
+    given = password[: LONGEST + 1].encode("utf-8", "surrogatepass")
+    with _turn:
+        try:
+            return _HASHER.verify(kept or _nobodys(), given) and kept is not None
+        except (VerificationError, InvalidHashError):
+            return False
+
+
+def made() -> str:
+    """A random password for somebody to type once: 120 bits."""
+    return secrets.token_urlsafe(15)
+
+
+@cache
+def _nobodys() -> str:
+    return _HASHER.hash(secrets.token_bytes(32))
