@@ -23,6 +23,7 @@ QUIET = (
     "--no-first-run",
     "--disable-quic",
 )
+CALM = Path(__file__).resolve().with_name("calm_browser.py")
 ARTIFACTS = Path(__file__).resolve().parent / "artifacts"
 PATIENCE = 30_000
 """Milliseconds for one step in a page: the machine may be busy with other tests."""
@@ -46,7 +47,11 @@ def executable() -> str | None:
 
 def launch(playwright: Playwright) -> Browser:
     """Start Chromium: the system's if there is one, else Playwright's own."""
-    return playwright.chromium.launch(executable_path=executable(), args=list(QUIET))
+    found = executable() or playwright.chromium.executable_path
+    if sys.platform != "linux":
+        return playwright.chromium.launch(executable_path=found, args=list(QUIET))
+    environment: dict[str, str | float | bool] = {**os.environ, "CALM_BROWSER": found}
+    return playwright.chromium.launch(executable_path=CALM, args=list(QUIET), env=environment)
 
 
 def person(browser: Browser, locale: str = "en-US") -> BrowserContext:
