@@ -2,7 +2,16 @@
 
 Run as ``python -I -S launch.py SPEC``. SPEC is a JSON file that only hostd writes::
 
-    {"argv": [...], "env": {...}, "cwd": "...", "idle": false}
+    {"argv": [...], "env": {...}, "cwd": "...",
+     "uid": 20001,
+     "limits": {"memory_mb": 2000, "processes": 1000, "open_files": 4096, "file_mb": 10000, "nice": 5},
+     "confine": {"read": [...], "write": [...], "unlisted": [...],
+                 "tcp": {"bind": [8501, 0], "connect": [[1, 8079], [8081, 8499]]}},
+     "tmp": "..."}
+
+The last four are for what runs other people's code (hostd/confine); each may be missing or null. ``uid``: as
+that user and group. ``confine``: folders to read, to change, to use without listing them; TCP ports.
+``tmp``: a folder that is made or emptied.
 
 So no text of a user ever stands in a supervisord file, and nothing of the platform's environment
 reaches the program. Standard library only: it runs before any environment is chosen, and once per start.
@@ -42,16 +51,26 @@ def become(spec_path: str) -> None:
     """Replace this process by the program that ``spec_path`` describes. Raises OSError or ValueError."""
     with open(spec_path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib would double the start-up
         spec = json.load(file)
-    die_with_parent()
-    if _is_orphan():
-        raise OSError("supervisord has ended")
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(0o077)
-    os.chdir(spec["cwd"])
+    if any(spec.get(part) is not None for part in ("uid", "limits", "confine")):
+        from hostd.confine.enter import enter  # noqa: PLC0415 - the platform's own programs need none of it
+
+        enter(spec, _tie)
+    else:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        os.chdir(spec["cwd"])
+        _tie()
     os.execve(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 - that is its purpose
 
 
+def _tie() -> None:
+    die_with_parent()
+    if _is_orphan():
+        raise OSError("supervisord has ended")
+
+
 if __name__ == "__main__":
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - as above
     try:
         become(sys.argv[1])
     except (OSError, ValueError, KeyError, IndexError) as error:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hostd.egress import COMMON
+
 _BARE_URL = re.compile(r"(?i:https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[^?#]*)?")
 
 
@@ -85,3 +87,27 @@ def token(text: str) -> str:
     if not text.isascii() or not text.isprintable() or " " in text:
         raise ValueError("must be printable ASCII without spaces")
     return text
+
+
+def port_ranges(text: str) -> tuple[tuple[int, int], ...]:
+    """Ports and ranges of ports with commas between; 'common' stands for those of egress, 'none' for none."""
+    items = [] if text.lower() == "none" else [item.strip() for item in text.lower().split(",")]
+    found: list[tuple[int, int]] = []
+    for item in items:
+        if item == "common":
+            found += COMMON
+            continue
+        match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", item)
+        low, high = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if not 1 <= low <= high <= 65535:
+            raise ValueError("must be ports such as common,443,8000-8100, or none")
+        found.append((low, high))
+    return tuple(found)
+
+
+def paths(text: str) -> tuple[Path, ...]:
+    """Absolute paths with colons between, as in PATH."""
+    found = tuple(Path(item) for item in text.split(":") if item)
+    if not all(path.is_absolute() and str(path).isprintable() for path in found):
+        raise ValueError("must be absolute paths with colons between, such as /srv/data:/mnt/share")
+    return found

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hostd import setting_texts as texts
+from hostd.egress import COMMON, Range
 from hostd.errors import SettingsError
 
 PREFIX = "STREAMLIT_HOST_"
@@ -69,6 +70,14 @@ class Settings:
     resolve_as_of: bool = _setting("RESOLVE_AS_OF", texts.boolean, True)
     trusted_proxies: tuple[str, ...] = _setting("TRUSTED_PROXIES", texts.networks, ())
     hand_over: bool = _setting("HAND_OVER", texts.boolean, False)
+    app_memory_mb: int = _setting("APP_MEMORY_MB", texts.integer(0, 100_000_000), 2_000)
+    app_disk_mb: int = _setting("APP_DISK_MB", texts.integer(0, 100_000_000), 10_000)
+    app_processes: int = _setting("APP_PROCESSES", texts.integer(0, 1_000_000), 1_000)
+    app_open_files: int = _setting("APP_OPEN_FILES", texts.integer(64, 1_000_000), 4_096)
+    app_nice: int = _setting("APP_NICE", texts.integer(0, 19), 5)
+    app_connect_ports: tuple[Range, ...] = _setting("APP_CONNECT_PORTS", texts.port_ranges, COMMON)
+    app_read: tuple[Path, ...] = _setting("APP_READ", texts.paths, ())
+    app_write: tuple[Path, ...] = _setting("APP_WRITE", texts.paths, ())
     own_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     build_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     app_environment: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from hostd.egress import COMMON
 from hostd.errors import SettingsError
 from hostd.settings import GONE, PREFIX, Settings, is_loopback, load
 
@@ -40,6 +41,14 @@ DEFAULTS: dict[str, Any] = {
     "FIRST_SESSION_TIMEOUT": 60,
     "RESOLVE_AS_OF": True,
     "HAND_OVER": False,
+    "APP_MEMORY_MB": 2000,
+    "APP_DISK_MB": 10_000,
+    "APP_PROCESSES": 1000,
+    "APP_OPEN_FILES": 4096,
+    "APP_NICE": 5,
+    "APP_CONNECT_PORTS": COMMON,
+    "APP_READ": (),
+    "APP_WRITE": (),
     "TRUSTED_PROXIES": (),
 }
 
@@ -69,6 +78,16 @@ GOOD = [
     ("FIRST_SESSION_TIMEOUT", "5", 5),
     ("RESOLVE_AS_OF", "0", False),
     ("HAND_OVER", "1", True),
+    ("APP_MEMORY_MB", "0", 0),
+    ("APP_DISK_MB", "500", 500),
+    ("APP_PROCESSES", "64", 64),
+    ("APP_OPEN_FILES", "64", 64),
+    ("APP_NICE", "19", 19),
+    ("APP_CONNECT_PORTS", "443, 8000-8100", ((443, 443), (8000, 8100))),
+    ("APP_CONNECT_PORTS", "None", ()),
+    ("APP_CONNECT_PORTS", "common,40000", (*COMMON, (40000, 40000))),
+    ("APP_READ", "/mnt/a:/srv/b", (Path("/mnt/a"), Path("/srv/b"))),
+    ("APP_WRITE", "/dev/nvidia0", (Path("/dev/nvidia0"),)),
     ("TRUSTED_PROXIES", "10.0.0.0/8, ::1", ("10.0.0.0/8", "::1/128")),
 ]
 
@@ -118,6 +137,17 @@ BAD = [
     ("MEMORY_RESERVE_MB", "much"),
     ("FIRST_SESSION_TIMEOUT", "0"),
     ("RESOLVE_AS_OF", "perhaps"),
+    ("APP_MEMORY_MB", "2G"),
+    ("APP_DISK_MB", "-1"),
+    ("APP_PROCESSES", "many"),
+    ("APP_OPEN_FILES", "63"),
+    ("APP_NICE", "-5"),
+    ("APP_CONNECT_PORTS", "443-80"),
+    ("APP_CONNECT_PORTS", "0"),
+    ("APP_CONNECT_PORTS", "443,"),
+    ("APP_CONNECT_PORTS", "1-65536"),
+    ("APP_READ", "data"),
+    ("APP_WRITE", "./data"),
     ("HAND_OVER", "maybe"),
     ("TRUSTED_PROXIES", "10.0.0.0/8;10.1.0.0/16"),
 ]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from hostd.confine import limits
 from hostd.health import LOOPBACK
 from hostd.layout import AppLayout, Layout
+from hostd.lifecycle.confinement import confined, temporary
 from hostd.models import App, Asked
 from hostd.settings import Settings
 
@@ -37,6 +39,7 @@ def launch_spec(
     venv = release.venv.resolve()
     env = {
         "LANG": "C.UTF-8",
+        **limits.ENVIRONMENT,
         **settings.app_environment,
         **asked.options.environment,
         **_STREAMLIT,
@@ -47,6 +50,8 @@ def launch_spec(
         "STREAMLIT_APP_STORAGE": str(layout.home / "storage"),
         "HOSTD_APP_ROOT": str(release.bundle),
         "HOME": str(layout.home),
+        "TMPDIR": str(temporary(layout, port)),
+        "JOBLIB_TEMP_FOLDER": str(temporary(layout, port)),
         "VIRTUAL_ENV": str(venv),
         "PATH": f"{venv}/bin:{settings.app_environment.get('PATH', '/usr/local/bin:/usr/bin:/bin')}",
     }
@@ -54,7 +59,7 @@ def launch_spec(
     if settings.hand_over:
         argv = [f"{venv}/bin/python", str(RUNNER), *argv]
         env["HOSTD_HAND_OVER"] = str(Layout(settings.data).hand_over / str(port))
-    return {"argv": argv, "env": env, "cwd": str(release.bundle)}
+    return {"argv": argv, "env": env, "cwd": str(release.bundle), **confined(settings, layout, release, port)}
 
 
 OURS = frozenset(

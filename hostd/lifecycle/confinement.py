@@ -1,0 +1,113 @@
+"""What an app's process may read, change and connect to: the allow-lists of its launcher's spec."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hostd import egress
+from hostd.confine.landlock import ANY_PORT
+from hostd.layout import AppLayout, ReleaseLayout
+from hostd.settings import Settings
+
+SYSTEM = (
+    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/etc", "/proc", "/sys"),
+    *("/run/systemd/resolve", "/var/cache/fontconfig", "/var/lib/ca-certificates"),
+)
+"""Read and executed. The whole of /etc: a new resolv.conf is another file, which a rule for the old would
+not let be read. Of other processes /proc shows their names and command lines, which hold no secrets."""
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - multiprocessing needs it
+TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - see below
+"""For apps with a uid of their own, which modes keep apart there. Others have their TMPDIR alone."""
+_FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+def confined(
+    settings: Settings, app: AppLayout, release: ReleaseLayout, port: int, uid: int | None = None
+) -> dict[str, Any]:
+    """The parts ``limits``, ``confine`` and ``tmp`` of the spec of a release's process (hostd/launch.py)."""
+    own, data = uid is not None, settings.data.resolve()
+    writable = [*DEVICES, app.home, release.bundle, *_outside(settings.app_write, data)]
+    if own:
+        writable += [SHARED_MEMORY, *(path for path in TEMPORARY if not data.is_relative_to(path))]
+    return {
+        "limits": limits(settings),
+        "confine": {
+            "read": [str(path) for path in _readable(settings, release.venv.resolve(), data)],
+            "write": [str(path) for path in writable],
+            "unlisted": [] if own else [SHARED_MEMORY],
+            "tcp": {"bind": [port, ANY_PORT], "connect": connects(settings)},
+        },
+        "tmp": str(temporary(app, port)),
+    }
+
+
+def temporary(app: AppLayout, port: int) -> Path:
+    """The folder for temporary files of the process at ``port``: its TMPDIR, new at each start."""
+    return app.home / "tmp" / str(port)
+
+
+def limits(settings: Settings) -> dict[str, int]:
+    """What a process of an app may use. 0 is no limit."""
+    return {
+        "memory_mb": settings.app_memory_mb,
+        "processes": settings.app_processes,
+        "open_files": settings.app_open_files,
+        "file_mb": settings.app_disk_mb,
+        "nice": settings.app_nice,
+    }
+
+
+def connects(settings: Settings) -> list[egress.Range]:
+    """The ports that apps may connect to."""
+    ours = [
+        (settings.port_min, settings.port_max),
+        *((port, port) for port in (settings.port, settings.console_port)),
+    ]
+    return egress.allowed(settings.app_connect_ports, ours, egress.proxy_ports(settings.app_environment))
+
+
+def _readable(settings: Settings, venv: Path, data: Path) -> Iterator[Path]:
+    named = [Path(value) for name in _FILES if (value := settings.app_environment.get(name))]
+    libraries = settings.app_environment.get("LD_LIBRARY_PATH", "").split(":")
+    roots = [*map(Path, SYSTEM), *settings.app_read, *named, *(Path(one) for one in libraries if one)]
+    for root in roots:
+        yield from without(root, data)
+    for prefix in _base(venv):  # which may lie in the data folder, though not with the apps
+        yield from without(prefix, data) if data.is_relative_to(prefix) else without(prefix, data / "apps")
+    yield venv
+    if settings.hand_over:
+        yield Path(__file__).resolve().parent.parent / "runner.py"
+
+
+def _base(venv: Path) -> Iterable[Path]:
+    """Where the Python below a venv lies: its prefix by pyvenv.cfg, and the one behind all links.
+
+    A package may have put its own file there: what is no Python's prefix does not count.
+    """
+    found = {(venv / "bin" / "python").resolve().parent.parent}
+    with suppress(OSError, UnicodeDecodeError):
+        lines = (venv / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
+        config = dict(line.replace(" ", "").split("=", 1) for line in lines if "=" in line)
+        found.add(Path(config["home"]).parent)
+    return sorted(prefix for prefix in found if any(prefix.glob("lib*/python3*/os.py")))
+
+
+def _outside(roots: Iterable[Path], data: Path) -> list[Path]:
+    return [path for root in roots for path in without(root.resolve(), data)]
+
+
+def without(root: Path, left_out: Path) -> Iterator[Path]:
+    """``root``, or what is in it and does not lead to ``left_out``: a rule holds for all that is below."""
+    real = root.resolve()
+    if not left_out.is_relative_to(real):
+        if not real.is_relative_to(left_out):
+            yield root
+        return
+    with suppress(OSError):
+        for entry in sorted(real.iterdir()):
+            if not entry.is_symlink():  # what it leads to is not in root
+                yield from without(entry, left_out)
