@@ -219,7 +219,8 @@ class Route:
     ``replicas`` are the active release's processes that take new sessions, by number; empty when there is
     none but ``port``. ``leaving`` are the processes beside these, and beside ``draining``, whose sessions
     go on, by release and number. ``sessions_per_replica`` is the limit of each, None for none.
-    ``pids`` are by port, where there is more than one. ``access`` says who may see it; None: everybody.
+    ``pids`` are by port, where there is more than one. ``access`` says who may see it; None: everybody,
+    and then the app is not told who looks; else with ``viewer_key``.
     """
 
     status: Status
@@ -236,6 +237,7 @@ class Route:
     leaving: Mapping[tuple[int, int], int] = field(default_factory=lambda: MappingProxyType({}))
     sessions_per_replica: int | None = None
     access: Access | None = None
+    viewer_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,8 @@ class Exchange(Turn):
 
     head: Head
     _early = b""
-    _paused = False
     _upstream: Upstream | None = None
-    _retried = False
-    _started = False
+    _paused = _retried = _started = False
     _unreachable: tuple[int, ...] = ()
 
     def __init__(
@@ -39,8 +37,7 @@ class Exchange(Turn):
         self.client = client
         self.head = head
         self.keep_alive = keep_alive
-        self.place = place
-        self.target = target
+        self.place, self.target = place, target
         self.websocket = head.websocket
         self.port = target.port
         self._request = request
@@ -179,8 +176,11 @@ class Exchange(Turn):
         if self.target.has_session(self.place):
             understood = partial(learn, gateway.sessions, gateway.lookup, self.target.app_id, self.port)
             gateway.loads.connected(self.port)
-        early = self._early
-        tunnel.splice(self.client, upstream, answer=raw, behind=behind, early=early, understood=understood)
+        end = tunnel.splice(
+            self.client, upstream, answer=raw, behind=behind, early=self._early, understood=understood
+        )
+        if self.target.app_id:
+            gateway.keeper.watch(self.target.app_id, end, self.head.get(b"cookie"))
 
     def on_broken(self, upstream: Upstream, error: Exception | None) -> None:
         """The connection ended, or made no sense, before the response was whole."""

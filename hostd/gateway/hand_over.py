@@ -37,7 +37,9 @@ class HandOver:
 
     def wanted(self, client: Visitor, head: Head, place: Place, target: Target) -> bool:
         """Whether this request's socket may become the app's."""
-        if self._folder is None or not (head.websocket and target.has_session(place)):
+        if self._folder is None or target.route.access is not None:
+            return False  # the gateway must be able to end it
+        if not (head.websocket and target.has_session(place)):
             return False
         if client.forwarding.trusted or any(low.startswith(_BY_A_PROXY) for low, _, _ in head.fields):
             return False

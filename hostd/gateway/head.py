@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from hostd.gateway.cookies import without_ours
 from hostd.gateway.refusal import Refused
 
 MAX_HEAD = 64 * 1024
@@ -13,11 +14,17 @@ MAX_FIELDS = 128
 Field = tuple[bytes, bytes, bytes]
 """A header's name in lower case, and name and value as they came."""
 
+OURS = (b"x-hostd-",)
+"""How the names begin by which the gateway tells an app who is looking: nobody else may send them."""
 STRIPPED = (
-    *(b"x-forwarded-", b"forwarded", b"x-real-ip"),
-    *(b"remote-user", b"x-remote-user", b"x-auth-request-", b"x-streamlit-user"),
+    *OURS,
+    *(b"x-forwarded-", b"forwarded", b"x-real-ip", b"remote-", b"x-remote-", b"x-auth-", b"x-authenticated-"),
+    *(b"x-streamlit-user", b"x-webauth-", b"x-authentik-", b"x-pomerium-", b"x-vouch-", b"x-token-"),
+    *(b"tailscale-user-", b"cf-access-", b"x-goog-authenticated-user-", b"x-goog-iap-", b"x-amzn-oidc-"),
+    *(b"x-ms-client-principal", b"ssl-client-", b"x-ssl-client-", b"x-client-cert", b"x-user-"),
 )
-"""How header names begin that only a trusted proxy may send: where a request came from, and whose it is."""
+"""How header names begin that only a trusted proxy may send: where a request came from, and whose it is.
+Some servers take _ for -, so here both are the same."""
 
 _HOP_BY_HOP = frozenset(
     (
@@ -25,10 +32,10 @@ _HOP_BY_HOP = frozenset(
         b"transfer-encoding",  # bodies are chunked anew
     )
 )
-_OURS = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
-_REPLACED = _HOP_BY_HOP | _OURS
+_FORWARDED = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
+_REPLACED = _HOP_BY_HOP | _FORWARDED
 _SHORTENING = frozenset((b"accept-encoding", b"range", b"if-range", b"if-none-match", b"if-modified-since"))
-_LISTS = frozenset((*_HOP_BY_HOP, *_OURS, b"accept", b"accept-language", b"expect"))
+_LISTS = frozenset((*_HOP_BY_HOP, *_FORWARDED, b"accept", b"accept-language", b"expect"))
 _HOST = re.compile(rb"[A-Za-z0-9._~\-%:\[\]]+")
 _HARMLESS_TOKENS = frozenset((b"", b"close", b"keep-alive", b"upgrade"))
 
@@ -37,12 +44,12 @@ class Head:
     """One request's head as llhttp read it. ``get`` looks at the fields the gateway must understand.
 
     ``upgrade`` is llhttp's: the client asks for another protocol; ``websocket``: for that one.
-    ``keep_alive``: the client wants to ask more on this connection. ``lines`` is what ``upstream_head``
-    has made of the fields once.
+    ``keep_alive``: the client wants to ask more on this connection. ``lines`` and ``console_lines`` are
+    what ``upstream_head`` has made of the fields once, for apps and for the console.
     """
 
     __slots__ = (
-        *("_known", "chunked", "fields", "has_body", "keep_alive", "lines", "method"),
+        *("_known", "chunked", "console_lines", "fields", "has_body", "keep_alive", "lines", "method"),
         *("target", "upgrade", "version", "websocket"),
     )
 
@@ -63,7 +70,7 @@ class Head:
         self.fields = fields
         self.upgrade = upgrade
         self.keep_alive = keep_alive and version == "1.1"
-        self.lines = b""
+        self.lines = self.console_lines = b""
         self._known = {low: value for low, _, value in fields}
         if len(self._known) != len(fields):
             self._join_repeated()
@@ -90,7 +97,7 @@ class Head:
         head.version = self.version
         head.fields = self.fields
         head._known = self._known
-        head.lines = self.lines
+        head.lines, head.console_lines = self.lines, self.console_lines
         head.keep_alive = True
         head.chunked = head.has_body = head.upgrade = head.websocket = False
         return head
@@ -160,7 +167,7 @@ class Forwarding:
         self._peer = peer.encode("latin-1")
         self._scheme = scheme.encode("latin-1")
         self.trusted = trusted
-        self.stripped: tuple[bytes, ...] = () if trusted else STRIPPED
+        self.stripped: tuple[bytes, ...] = OURS if trusted else STRIPPED
 
     def lines(self, head: Head) -> bytes:
         """The fields that tell the app where a request came from."""
@@ -175,28 +182,41 @@ class Forwarding:
 
 
 def upstream_head(
-    head: Head, path: bytes, forwarding: Forwarding, local_host: bytes, *, whole: bool = False
+    head: Head,
+    path: bytes,
+    forwarding: Forwarding,
+    local_host: bytes,
+    *,
+    whole: bool = False,
+    console: bool = False,
+    more: bytes = b"",
 ) -> bytes:
     """The head that the app is sent: ``path`` in place of the visitor's, names and values byte for byte.
 
-    Hop-by-hop fields go (RFC 9110 section 7.6.1). ``local_host`` is the Host for HTTP/1.0 clients
-    that name none. ``whole``: whatever the visitor has already, all of it, and not compressed.
+    Hop-by-hop fields go (RFC 9110 section 7.6.1), and so do the platform's cookies, unless it is for the
+    ``console``. ``local_host`` is the Host for HTTP/1.0 clients that name none. ``whole``: whatever the
+    visitor has already, all of it, and not compressed. ``more`` are fields of this one request.
     """
     if whole:
         identity = b"Accept-Encoding: identity\r\n"
-        lines = _lines(head, forwarding, local_host, _dropped(head) | _SHORTENING) + identity
+        lines = _lines(head, forwarding, local_host, _dropped(head) | _SHORTENING, console) + identity
+    elif console:
+        lines = head.console_lines
+        lines = head.console_lines = lines or _lines(head, forwarding, local_host, _dropped(head), console)
     else:
-        lines = head.lines = head.lines or _lines(head, forwarding, local_host, _dropped(head))
+        lines = head.lines = head.lines or _lines(head, forwarding, local_host, _dropped(head), console)
     question, query = head.target.partition(b"?")[1:]
-    return b"%b %b%b%b HTTP/1.1\r\n%b\r\n" % (head.method, path, question, query, lines)
+    return b"%b %b%b%b HTTP/1.1\r\n%b%b\r\n" % (head.method, path, question, query, lines, more)
 
 
-def _lines(head: Head, forwarding: Forwarding, local_host: bytes, dropped: frozenset[bytes]) -> bytes:
+def _lines(
+    head: Head, forwarding: Forwarding, local_host: bytes, dropped: frozenset[bytes], console: bool
+) -> bytes:
     stripped = forwarding.stripped
     lines = [
-        b"%b: %b\r\n" % (name, value)
+        b"%b: %b\r\n" % (name, value if console or low != b"cookie" else without_ours(value))
         for low, name, value in head.fields
-        if low not in dropped and not low.startswith(stripped)
+        if low not in dropped and not low.replace(b"_", b"-").startswith(stripped)
     ]
     if not head.get(b"host"):
         lines.append(b"Host: %b\r\n" % local_host)

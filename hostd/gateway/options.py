@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
+from hostd.access import Viewer
+
 Network = IPv4Network | IPv6Network
+
+
+def nobody(_cookie: bytes) -> Viewer | None:
+    """Whose a Cookie field is where nobody can sign in."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +27,9 @@ class GatewayOptions:
     may take until its answer's head; bodies and WebSockets have no limit. ``idle_timeout`` is how long
     an unused connection to an app is kept: below uvicorn's 5 s, so that the app never closes first.
     ``hand_over`` is the folder with the sockets of the apps' runners, None when they have none.
-    ``wake_hold`` is how long a request is held for an app that starts.
+    ``wake_hold`` is how long a request is held for an app that starts. ``whose`` tells from a Cookie field
+    who is looking; it is asked at every request for an app that is not public, and again every ``recheck``
+    for each open WebSocket. ``sign_in`` is the path of the sign-in page behind the prefix, '' for none.
     """
 
     prefix: str = ""
@@ -34,6 +44,9 @@ class GatewayOptions:
     wake_hold: float = 20.0
     max_connections_per_app: int = 500
     hand_over: Path | None = None
+    whose: Callable[[bytes], Viewer | None] = nobody
+    sign_in: str = ""
+    recheck: float = 2.0
 
 
 class TrustedProxies:

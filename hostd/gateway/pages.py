@@ -9,7 +9,7 @@ from enum import StrEnum
 from http import HTTPStatus
 
 from hostd.gateway.head import Head
-from hostd.gateway.texts import TEXTS
+from hostd.gateway.texts import OWNER, TEXTS
 from hostd.language import preferred_language
 from hostd.models import Route, Status
 from hostd.templating import Templates
@@ -32,6 +32,13 @@ class Trouble(StrEnum):
     NO_ROOM = "no_room"
     FULL = "full"
     UNKNOWN = "unknown"
+    SIGN_IN = "sign_in"
+    FORBIDDEN = "forbidden"
+    NO_LINK = "no_link"
+
+
+_FOR_GOOD = (Trouble.UNKNOWN, Trouble.SIGN_IN, Trouble.FORBIDDEN, Trouble.NO_LINK)
+"""Troubles that waiting does not end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +88,23 @@ class Pages:
     def __init__(self, templates: Templates) -> None:
         self._templates = templates
 
-    def for_route(self, head: Head, status: int, route: Route | None, trouble: Trouble | None) -> Answer:
+    def for_route(
+        self, head: Head, status: int, route: Route | None, trouble: Trouble | None, *, owner: str = ""
+    ) -> Answer:
         """The answer for a route (None: there is no such app) that gives none itself.
 
-        Without ``trouble`` the route's own status says what is the matter.
+        Without ``trouble`` the route's own status says what is the matter. ``owner`` may be asked.
         """
         situation = trouble or (route.status if route else Trouble.UNKNOWN)
         if situation is Status.RUNNING:
             situation = Trouble.UNREACHABLE
         wait = _wait(situation)
-        if not _wants_page(head):
+        if not wants_page(head):
             return problem(status, TEXTS["en", situation].detail, wait)
-        return self._page(head, status, route.name if route else "", situation, wait)
+        return self._page(head, status, route.name if route else "", situation, wait, owner)
 
-    def _page(
-        self, head: Head, status: int, name: str, situation: Status | Trouble, wait: int | None
+    def _page(  # noqa: PLR0917 - what stands on it
+        self, head: Head, status: int, name: str, situation: Status | Trouble, wait: int | None, owner: str
     ) -> Answer:
         language = preferred_language(head.get(b"accept-language").decode("latin-1"))
         text = TEXTS[language, situation]
@@ -106,6 +115,8 @@ class Pages:
             title=text.title,
             detail=text.detail,
             status=text.status,
+            owner=owner,
+            ask=OWNER[language],
             refresh=wait,
             hopeful=wait in (_SOON, _WHEN_FULL),
             failed=situation is Status.FAILED,
@@ -120,14 +131,14 @@ class Pages:
 
 def _wait(situation: Status | Trouble) -> int | None:
     """Seconds until it is worth asking again; None when asking again does not help."""
-    if situation is Trouble.UNKNOWN:
+    if situation in _FOR_GOOD:
         return None
     if situation is Trouble.FULL:
         return _WHEN_FULL
     return _LATER if situation in (Status.STOPPED, Status.FAILED) else _SOON
 
 
-def _wants_page(head: Head) -> bool:
+def wants_page(head: Head) -> bool:
     """Whether a person looks at the answer."""
     looks = head.method in (b"GET", b"HEAD") and not head.upgrade
     return looks and b"text/html" in head.get(b"accept").lower()

@@ -22,6 +22,8 @@ _MAX_KEPT = 256
 """Bytes of a path whose place is kept: long ones are rare, and would fill the memory."""
 SHARED = b"~static"
 """Stands where an app's id would, in the addresses of Streamlit's files that all apps share."""
+LINK = b"~link/"
+"""Stands between an app's base and the secret of its link."""
 _HEALTH = (b"_stcore/health", b"healthz")
 _MARK = re.compile(rb"~r([1-9][0-9]{0,8})(?:\.([1-9][0-9]{0,2}))?/")
 
@@ -44,7 +46,7 @@ class Place(NamedTuple):
     the one named by a mark behind the app's id (``/apps/x/~r3/media/…``), and ``replica`` the one of its
     processes (``~r3.2``, else the first); the mark is in neither.
     ``hidden``: this is an endpoint of Streamlit that is not for visitors: metrics, script runs. ``pings``:
-    it asks for an app's health, as monitors do, and is no visit.
+    it asks for an app's health, as monitors do, and is no visit. ``link``: it is an app's secret link.
     """
 
     kind: Kind
@@ -55,6 +57,7 @@ class Place(NamedTuple):
     replica: int = 1
     hidden: bool = False
     pings: bool = False
+    link: bool = False
 
     @property
     def wrong_base(self) -> bool:
@@ -77,7 +80,8 @@ def _decide(path: bytes, prefix: bytes) -> Place:
         _refuse_ambiguous(path, place, prefix)
     if not place.rest:
         return place
-    return place._replace(hidden=_is_hidden(place.rest), pings=place.rest in _HEALTH)
+    link = place.kind is Kind.APP and place.rest.startswith(LINK)
+    return place._replace(hidden=_is_hidden(place.rest), pings=place.rest in _HEALTH, link=link)
 
 
 _known_place = lru_cache(maxsize=1024)(_decide)

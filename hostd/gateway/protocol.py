@@ -128,6 +128,12 @@ class GatewayProtocol(Reading):
             return self._shared(head, place.rest or b"")
         table = self.gateway.lookup()
         route = table.console if place.kind is _CONSOLE else table.apps.get(place.app_id)
+        told = b""
+        if route is not None and (route.access is not None or place.link):
+            sight = self.gateway.keeper.ask(head, place, route)
+            if isinstance(sight, Answer):
+                return self._reply(head, sight)
+            told = self.gateway.keeper.lines(sight, route)
         answer = self._own_answer(head, place, route)
         if answer is not None or route is None:
             return self._reply(head, answer or self.gateway.pages.for_route(head, 404, None, None))
@@ -140,7 +146,8 @@ class GatewayProtocol(Reading):
             return self._reply(head, self.gateway.pages.for_route(head, 503, route, trouble))
         host = b"" if head.get(b"host") else self._local_host()
         path = self.gateway.prefix + place.local
-        request = upstream_head(head, path, self.forwarding, host, whole=page)
+        console = place.kind is _CONSOLE
+        request = upstream_head(head, path, self.forwarding, host, whole=page, console=console, more=told)
         kind = Page if page else Asset if target.others else Squeezed if squeezes(head, place) else Exchange
         if head.websocket and self.gateway.hand_over.wanted(self, head, place, target):
             kind = HandedOver

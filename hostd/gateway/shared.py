@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from hostd.gateway.affinity import Sessions, Target
 from hostd.gateway.hand_over import HandOver
+from hostd.gateway.keeper import Keeper
 from hostd.gateway.options import GatewayOptions, TrustedProxies
 from hostd.gateway.pages import Pages
 from hostd.gateway.pool import Pool
@@ -34,6 +35,7 @@ class Gateway:
         self.templates = templates
         self.pages = Pages(templates)
         self.pool = Pool(options)
+        self.keeper = Keeper(lookup, options, self.pages, self.prefix)
         self.hand_over = HandOver(options.hand_over)
         self.sessions = Sessions()
         self.waking = Waking(lookup, options.wake_hold)

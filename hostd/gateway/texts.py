@@ -68,4 +68,19 @@ TEXTS: dict[tuple[str, str], Text] = {
         "404",
     ),
     ("zh", "unknown"): Text("应用不存在", "此地址没有应用：它可能已被删除，或者链接不完整。", "404"),
+    ("en", "sign_in"): Text("Sign in first", "Who may see this app must be signed in.", "401"),
+    ("zh", "sign_in"): Text("请先登录", "登录后才能查看此应用。", "401"),
+    ("en", "forbidden"): Text(
+        "Not for your account", "You are signed in, but this app is for others.", "403"
+    ),
+    ("zh", "forbidden"): Text("没有访问权限", "您已登录，但没有查看此应用的权限。", "403"),
+    ("en", "no_link"): Text(
+        "This link does not open anything",
+        "It may have been replaced or withdrawn. Ask whoever gave it to you for a new one.",
+        "404",
+    ),
+    ("zh", "no_link"): Text("链接无效", "该链接可能已被更换或撤销，请向提供者索取新的链接。", "404"),
 }
+
+OWNER = {"en": "Ask for access:", "zh": "申请访问权限请联系："}
+"""In front of the name of whoever can let somebody in."""

@@ -75,7 +75,7 @@ class _End(asyncio.Protocol):
 class VisitorEnd(_End):
     """The visitor's socket; in uvicorn's eyes a connection like any other."""
 
-    __slots__ = ("_state", "_unacked", "_write")
+    __slots__ = ("_state", "_unacked", "_write", "forget")
 
     def __init__(
         self,
@@ -86,6 +86,7 @@ class VisitorEnd(_End):
         state: ServerState,
     ) -> None:
         super().__init__(transport, peer, half_close_timeout)
+        self.forget: Callable[[VisitorEnd], None] | None = None
         self._write = peer.write
         self._unacked = pool.unacked
         self._state = state
@@ -99,10 +100,16 @@ class VisitorEnd(_End):
     def connection_lost(self, exc: Exception | None) -> None:
         """The visitor is gone."""
         self._state.connections.discard(self)
+        if self.forget is not None:
+            self.forget(self)
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
         """uvicorn stops. Only the app could say it in a frame; browsers see 1006, and come back."""
+        self.shut()
+
+    def shut(self) -> None:
+        """End it on both sides, at once."""
         self.peer.abort()
         self.transport.abort()
 
@@ -170,8 +177,8 @@ def splice(
     behind: bytes,
     early: bytes,
     understood: Understood | None = None,
-) -> None:
-    """Make one tunnel of the two connections.
+) -> VisitorEnd:
+    """Make one tunnel of the two connections; its visitor's end.
 
     ``answer`` is the app's 101, ``behind`` what it has sent since, ``early`` what the visitor has.
     """
@@ -199,6 +206,7 @@ def splice(
         app_end.data_received(behind)
     if early:
         app.write(early)
+    return visitor_end
 
 
 def _keep_alive(transport: asyncio.Transport) -> None:

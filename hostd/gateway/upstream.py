@@ -7,6 +7,7 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
+from hostd.gateway.cookies import for_visitor
 from hostd.gateway.response import BrokenResponse, ResponseReader
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Upstream(asyncio.Protocol):
 
     def _head(self, exchange: Exchange, data: bytes) -> None:
         while found := self._reader.head(data):
-            status, raw, data = found
+            status, raw, data = found[0], for_visitor(found[1]), found[2]
             if status == 101:
                 exchange.on_switch(self, raw, data)
                 return

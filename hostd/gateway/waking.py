@@ -125,6 +125,9 @@ class Waking:
 def _send_on(exchange: Exchange, route: Route) -> None:
     """Its process is chosen now, as for a request that comes now."""
     head, place, gateway = exchange.head, exchange.place, exchange.client.gateway
+    if not gateway.keeper.admits(route, head.get(b"cookie")):
+        _turn_away(exchange, 403, route, Trouble.FORBIDDEN)  # it was made private while it started
+        return
     page = is_page(head, place, route)
     target = choose(gateway.sessions, gateway.loads, head, place, route, page=page)
     if target is None:

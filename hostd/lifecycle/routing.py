@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from hostd.models import App, Route, Status, Step, Wish
 from hostd.scale import Replica, ReplicaState
+from hostd.viewer import viewer_key
 
 STATUS_AT = {
     Step.WAITING: Status.CREATED,
@@ -67,6 +68,7 @@ def route_of(app: App, serving: Serving | None, replicas: tuple[Replica, ...] = 
         leaving=MappingProxyType(leaving),
         sessions_per_replica=app.scale.sessions_per_replica,
         access=None if app.access.is_public else app.access,
+        viewer_key="" if app.access.is_public else viewer_key(app.cookie_secret),
     )
 
 

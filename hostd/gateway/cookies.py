@@ -1,0 +1,66 @@
+"""The platform's own cookies: kept from the apps, in both directions.
+
+Their names are ``hostd`` and whatever begins with ``hostd-``, also behind the prefixes of RFC 6265bis.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_NAME = rb"(?:__host-|__secure-)?hostd(?:-[^=;,\s]*)?"
+_OURS = re.compile(_NAME, re.IGNORECASE)
+_HINT = re.compile(rb"hostd", re.IGNORECASE)
+
+LINK = b"hostd-link"
+"""Holds the secret of an app's link, on that app's path alone."""
+_MOST = 4
+"""Values of one name that are looked at: a page may have set more, on other paths."""
+
+_NOT_FOR_APPS = re.compile(
+    rb"\r\n(?:set-cookie:[ \t=]*" + _NAME + rb"[ \t]*(?=[=;\r])"
+    rb"|service-worker-allowed:|clear-site-data:|strict-transport-security:|alt-svc:)[^\r\n]*",
+    re.IGNORECASE,
+)
+"""Response fields that act on more than the app's own path: the platform's cookies; a service worker for the
+whole origin, console included; everybody's cookies deleted; how the whole host is reached."""
+
+
+def is_ours(name: bytes) -> bool:
+    """Whether a cookie of this name is the platform's."""
+    return _OURS.fullmatch(name) is not None
+
+
+def without_ours(field: bytes) -> bytes:
+    """A Cookie field without the platform's cookies; the others byte for byte."""
+    if not _HINT.search(field):
+        return field
+    return b";".join(pair for pair in field.split(b";") if not is_ours(_name(pair))).strip()
+
+
+def ours(field: bytes) -> bytes:
+    """The platform's cookies alone."""
+    if not _HINT.search(field):
+        return b""
+    return b"; ".join(pair.strip() for pair in field.split(b";") if is_ours(_name(pair)))
+
+
+def values(field: bytes, name: bytes) -> Iterator[bytes]:
+    """The values of the cookies called ``name``, with a prefix or without, a few at most."""
+    found = 0
+    for pair in field.split(b";"):
+        if _name(pair).lower().removeprefix(b"__secure-").removeprefix(b"__host-") == name:
+            yield pair.partition(b"=")[2].strip()
+            found += 1
+            if found == _MOST:
+                return
+
+
+def for_visitor(head: bytes) -> bytes:
+    """An app's response head without what acts beyond the app."""
+    return _NOT_FOR_APPS.sub(b"", head)
+
+
+def _name(pair: bytes) -> bytes:
+    """RFC 6265 section 4.2.1; a pair without '=' is a nameless cookie, which some servers take for a name."""
+    return pair.partition(b"=")[0].strip()

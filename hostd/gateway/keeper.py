@@ -1,0 +1,159 @@
+"""Who may see an app: asked before anything else is done for a request, and again while a WebSocket is open.
+
+Nothing here reads a file or asks a service: the route carries the app's Access, and who looks is one look
+into a dictionary (``GatewayOptions.whose``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from hostd.access import Access, Viewer
+from hostd.gateway import cookies
+from hostd.gateway.head import Head
+from hostd.gateway.options import GatewayOptions
+from hostd.gateway.pages import Answer, Pages, Trouble, wants_page
+from hostd.gateway.paths import LINK, Place
+from hostd.models import Route, RoutingTable
+from hostd.viewer import header_lines
+
+_LINK_SECONDS = 180 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Somebody may see an app: ``person`` (None: by link, or anybody)."""
+
+    person: Viewer | None = None
+
+
+class End(Protocol):
+    """The visitor's end of a WebSocket that is open. ``forget`` is called when it has ended by itself."""
+
+    forget: Callable[[Any], None] | None
+
+    def shut(self) -> None:
+        """End it, on both sides."""
+
+
+class Keeper:
+    """Used from one event loop only."""
+
+    def __init__(
+        self, lookup: Callable[[], RoutingTable], options: GatewayOptions, pages: Pages, prefix: bytes
+    ) -> None:
+        self._lookup = lookup
+        self._options = options
+        self._whose = options.whose
+        self._pages = pages
+        self._prefix = prefix
+        self._open: defaultdict[str, dict[End, tuple[bytes, Viewer | None]]] = defaultdict(dict)
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ask(self, head: Head, place: Place, route: Route) -> Sight | Answer:
+        """Whether the sender of ``head`` may see the app behind ``route``; an answer turns them away."""
+        if place.link:
+            return self._by_link(head, place, route)
+        access = route.access
+        if access is None:
+            return Sight()
+        cookie = head.get(b"cookie")
+        sight = self._sight(access, cookie)
+        if sight is not None:
+            return sight
+        return self._turned_away(head, place, route, access, self._whose(cookie))
+
+    def lines(self, sight: Sight, route: Route) -> bytes:
+        """The header fields that tell the app who looks; a public app is not told."""
+        return header_lines(sight.person, route.viewer_key, int(time.time())) if route.access else b""
+
+    def admits(self, route: Route, cookie: bytes) -> bool:
+        """Whether a visitor with this Cookie field may see the app now."""
+        return route.access is None or self._sight(route.access, cookie) is not None
+
+    def _sight(self, access: Access, cookie: bytes) -> Sight | None:
+        person = self._whose(cookie)
+        if access.admits(person):
+            return Sight(person)
+        if any(access.opens_with(secret) for secret in cookies.values(cookie, cookies.LINK)):
+            return Sight(person)
+        return None
+
+    def _turned_away(
+        self, head: Head, place: Place, route: Route, access: Access, person: Viewer | None
+    ) -> Answer:
+        if person is not None:
+            return self._pages.for_route(head, 403, route, Trouble.FORBIDDEN, owner=access.owner)
+        if opens_page(head) and self._options.sign_in:
+            back = self._prefix + place.local + b"".join(head.target.partition(b"?")[1:])
+            target = f"{self._options.prefix}{self._options.sign_in}?next={quote(back, safe='')}"
+            return Answer(303, (("Location", target), ("Cache-Control", "no-store")))
+        return self._pages.for_route(head, 401, None, Trouble.SIGN_IN)
+
+    def _by_link(self, head: Head, place: Place, route: Route) -> Answer:
+        """Whoever follows an app's secret link gets it as a cookie, and comes to the app."""
+        secret = (place.rest or b"").removeprefix(LINK)
+        if route.access is None or not route.access.opens_with(secret):
+            return self._pages.for_route(head, 404, None, Trouble.NO_LINK)
+        path = f"{self._options.prefix}/apps/{place.app_id}/"
+        fields = (("Location", path), ("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
+        return Answer(303, (*fields, ("Set-Cookie", self._link_cookie(secret, path))))
+
+    def _link_cookie(self, secret: bytes, path: str) -> str:
+        secure = self._options.public_scheme == "https"
+        name = ("__Secure-" if secure else "") + cookies.LINK.decode()
+        value = f"{name}={secret.decode('latin-1')}; Path={path}; Max-Age={_LINK_SECONDS}"
+        return f"{value}; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}"
+
+    # While a WebSocket is open
+
+    @property
+    def watched(self) -> int:
+        """How many WebSockets are."""
+        return sum(len(ends) for ends in self._open.values())
+
+    def watch(self, app_id: str, end: End, cookie: bytes) -> None:
+        """Shut ``end`` as soon as its visitor may not see the app any more, or is somebody else."""
+        kept = cookies.ours(cookie)
+        self._open[app_id][end] = (kept, self._whose(kept))
+        end.forget = partial(self._forget, app_id)
+        if self._timer is None:
+            self._plan()
+
+    def _forget(self, app_id: str, end: End) -> None:
+        ends = self._open.get(app_id)
+        if ends is not None:
+            ends.pop(end, None)
+            if not ends:
+                del self._open[app_id]
+
+    def _plan(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._options.recheck, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        apps = self._lookup().apps
+        for app_id in list(self._open):
+            route = apps.get(app_id)
+            if route is not None and route.access is not None:
+                self._look_at(app_id, route)
+        if self._open:
+            self._plan()
+
+    def _look_at(self, app_id: str, route: Route) -> None:
+        for end, (cookie, person) in list(self._open.get(app_id, {}).items()):
+            if self._whose(cookie) != person or not self.admits(route, cookie):
+                self._forget(app_id, end)
+                end.shut()
+
+
+def opens_page(head: Head) -> bool:
+    """Whether a browser opens a page in a tab of its own: there a redirect to the sign-in makes sense."""
+    return wants_page(head) and head.get(b"sec-fetch-dest") in (b"", b"document")

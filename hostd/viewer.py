@@ -1,0 +1,58 @@
+"""How an app is told who is looking: headers that only the gateway can send.
+
+From the version on that has ``server.trustedUserHeaders`` (Streamlit's config.py) they are ``st.user``: the
+headers meant for it have a name that is drawn from the app's own key, so that whoever else reaches the
+app's port can't send them. Beside them there are plain ones with a signature, for every version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from urllib.parse import quote
+
+from hostd.access import Viewer
+
+KEY_VARIABLE = "HOSTD_VIEWER_KEY"
+"""Where an app finds the key that X-Hostd-Signature is made with."""
+_PRINTABLE = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
+
+
+def viewer_key(cookie_secret: str) -> str:
+    """The key of an app, as hexadecimal text, drawn from its cookie secret: stable as long as that is."""
+    return hmac.new(cookie_secret.encode(), b"hostd viewer", hashlib.sha256).hexdigest()
+
+
+def environment(key: str) -> Mapping[str, str]:
+    """What an app that is not public is started with."""
+    names = {_secret_name(key, of): of for of in ("name", "email", "groups", "is_logged_in")}
+    return {KEY_VARIABLE: key, "STREAMLIT_SERVER_TRUSTED_USER_HEADERS": json.dumps(names)}
+
+
+def header_lines(person: Viewer | None, key: str, at: int) -> bytes:
+    """The fields of a request of ``person``, at ``at`` (seconds since the epoch); b'' for nobody.
+
+    ``X-Hostd-Signature: t=<at>,v1=<hex>`` is the HMAC-SHA256, by the app's key, of the time and the values
+    of X-Hostd-User, -Email and -Groups, each behind a line feed. What is not printable ASCII, and %, comes
+    percent-encoded, as UTF-8.
+    """
+    if person is None:
+        return b""
+    name, email = quote(person.name, _PRINTABLE), quote(person.email, _PRINTABLE)
+    groups = quote(",".join(sorted(person.groups)), _PRINTABLE)
+    signed = f"{at}\n{name}\n{email}\n{groups}".encode()
+    signature = hmac.new(key.encode(), signed, hashlib.sha256).hexdigest()
+    values = {"name": name, "email": email, "groups": groups, "is_logged_in": "true"}
+    secret = "".join(f"{_secret_name(key, of)}: {value}\r\n" for of, value in values.items())
+    plain = f"X-Hostd-User: {name}\r\nX-Hostd-Email: {email}\r\nX-Hostd-Groups: {groups}\r\n"
+    return f"{secret}{plain}X-Hostd-Signature: t={at},v1={signature}\r\n".encode("ascii")
+
+
+@lru_cache(maxsize=4096)
+def _secret_name(key: str, of: str) -> str:
+    """Not the key itself: headers are shown more readily."""
+    drawn = hmac.new(key.encode(), b"hostd header", hashlib.sha256).hexdigest()[:32]
+    return f"X-Hostd-{drawn}-{of.replace('_', '-')}"
