@@ -32,6 +32,13 @@ def _counts(say: Say, health: dict[str, Any]) -> None:
             st.metric(say(status), apps.get(status, 0), border=True)
 
 
+def _isolation(say: Say, level: str) -> str:
+    """The layers in words; ``landlock7`` is Landlock with its version."""
+    parts = [] if level == "none" else level.split("+")
+    words = [say(f"about_isolation_{part.rstrip('0123456789')}") for part in parts]
+    return f"{level}: {', '.join(words)}" if parts else say("about_isolation_none")
+
+
 def _facts(say: Say, health: dict[str, Any]) -> dict[str, str]:
     supervisord = health.get("supervisord", {})
     installs = {"running": 0, "limit": 0, "queued": 0} | health.get("installs", {})
@@ -43,4 +50,5 @@ def _facts(say: Say, health: dict[str, Any]) -> dict[str, str]:
         "about_supervisor": str(supervisord.get("state", "–")),
         "about_installs": say("about_installs_value", **installs),
         "about_protected": say(protected),
+        "about_isolation": _isolation(say, str(health.get("isolation", "none"))),
     }

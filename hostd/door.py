@@ -13,9 +13,10 @@ from typing import NoReturn
 
 from uv import find_uv_bin
 
-from hostd import builds, programs, store
+from hostd import builds, programs, self_test, store
 from hostd.errors import SettingsError
 from hostd.health import is_free
+from hostd.isolation import NONE
 from hostd.layout import Layout, is_of_an_app
 from hostd.lifecycle.environment import ROOT, console_spec
 from hostd.programs import Program
@@ -33,6 +34,7 @@ def enter(settings: Settings) -> NoReturn:
     prepare(layout)
     lock = take_lock(layout)
     check_ports(settings)
+    check_isolation(settings)
     end_orphans(layout)
     drop_sections(layout)
     for problem in set_bad_sections_aside(layout):
@@ -86,6 +88,15 @@ def check_ports(settings: Settings) -> None:
             raise SettingsError(
                 f"STREAMLIT_HOST_{name}={port}: {host}:{port} is taken by another program or not ours"
             )
+
+
+def check_isolation(settings: Settings) -> None:
+    """Raises SettingsError when apps would be kept apart less well than is required."""
+    wanted = settings.require_isolation
+    if wanted != NONE and not (found := self_test.measure()).reaches(wanted):
+        raise SettingsError(
+            f"STREAMLIT_HOST_REQUIRE_ISOLATION={wanted}: apps would only have {found}; see docs/security.md"
+        )
 
 
 def end_orphans(layout: Layout) -> list[int]:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,11 +18,12 @@ import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
-from hostd import __version__, memory, problems
+from hostd import __version__, memory, problems, self_test
 from hostd.api import Api, Problem
 from hostd.gateway import Gateway, GatewayOptions, protocol_class
 from hostd.guard import Guard
 from hostd.health import Health, Ports
+from hostd.isolation import NONE, Isolation
 from hostd.layout import Layout
 from hostd.lifecycle import Lifecycle
 from hostd.lifecycle.deploy import Deployer
@@ -59,6 +60,7 @@ class House:
     lifecycle: Lifecycle
     gateway: Gateway
     people: People
+    isolation: Isolation = NONE
 
 
 def build(settings: Settings) -> House:
@@ -124,7 +126,7 @@ def create_app(house: House) -> FastAPI:
         servers=[{"url": house.settings.path_prefix or "/"}],
         lifespan=_lifespan(house),
     )
-    api = Api(house.lifecycle, house.settings, house.templates, house.gateway.busy)
+    api = Api(house.lifecycle, house.settings, house.templates, house.gateway.busy, house.isolation)
     app.include_router(api.router())
     app.add_middleware(Guard, settings=house.settings)
     problems.install(app)
@@ -164,6 +166,8 @@ def serve() -> None:
     house = build(settings)
     _log_to(house.layout)
     log.info("hostd %s on %s:%s, data in %s", __version__, settings.bind, settings.port, settings.data)
+    house = replace(house, isolation=self_test.measure())
+    log.info("isolation of apps: %s", house.isolation)
     for notice in settings.notices:
         log.warning(notice)
     config = uvicorn.Config(

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from hostd import setting_texts as texts
 from hostd.egress import COMMON, Range
 from hostd.errors import SettingsError
+from hostd.isolation import NONE, Isolation
+from hostd.isolation import parse as parse_isolation
 
 PREFIX = "STREAMLIT_HOST_"
 
@@ -78,6 +80,7 @@ class Settings:
     app_connect_ports: tuple[Range, ...] = _setting("APP_CONNECT_PORTS", texts.port_ranges, COMMON)
     app_read: tuple[Path, ...] = _setting("APP_READ", texts.paths, ())
     app_write: tuple[Path, ...] = _setting("APP_WRITE", texts.paths, ())
+    require_isolation: Isolation = _setting("REQUIRE_ISOLATION", parse_isolation, NONE)
     own_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     build_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     app_environment: Mapping[str, str] = field(default_factory=dict, repr=False)

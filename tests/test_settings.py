@@ -13,6 +13,7 @@ import pytest
 
 from hostd.egress import COMMON
 from hostd.errors import SettingsError
+from hostd.isolation import NONE, Isolation
 from hostd.settings import GONE, PREFIX, Settings, is_loopback, load
 
 from .platform import ROOT
@@ -49,6 +50,7 @@ DEFAULTS: dict[str, Any] = {
     "APP_CONNECT_PORTS": COMMON,
     "APP_READ": (),
     "APP_WRITE": (),
+    "REQUIRE_ISOLATION": NONE,
     "TRUSTED_PROXIES": (),
 }
 
@@ -88,6 +90,9 @@ GOOD = [
     ("APP_CONNECT_PORTS", "common,40000", (*COMMON, (40000, 40000))),
     ("APP_READ", "/mnt/a:/srv/b", (Path("/mnt/a"), Path("/srv/b"))),
     ("APP_WRITE", "/dev/nvidia0", (Path("/dev/nvidia0"),)),
+    ("REQUIRE_ISOLATION", "none", NONE),
+    ("REQUIRE_ISOLATION", "landlock", Isolation(landlock=1)),
+    ("REQUIRE_ISOLATION", "seccomp+uid+landlock6", Isolation(uid=True, landlock=6, seccomp=True)),
     ("TRUSTED_PROXIES", "10.0.0.0/8, ::1", ("10.0.0.0/8", "::1/128")),
 ]
 
@@ -148,6 +153,10 @@ BAD = [
     ("APP_CONNECT_PORTS", "1-65536"),
     ("APP_READ", "data"),
     ("APP_WRITE", "./data"),
+    ("REQUIRE_ISOLATION", "much"),
+    ("REQUIRE_ISOLATION", "uid+uid"),
+    ("REQUIRE_ISOLATION", "uid7"),
+    ("REQUIRE_ISOLATION", "uid+"),
     ("HAND_OVER", "maybe"),
     ("TRUSTED_PROXIES", "10.0.0.0/8;10.1.0.0/16"),
 ]

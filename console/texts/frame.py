@@ -60,6 +60,11 @@ FRAME: dict[str, tuple[str, str]] = {
     "about_protected": ("Admin token", "管理令牌"),
     "about_protected_yes": ("Required", "已启用"),
     "about_protected_no": ("Not set", "未设置"),
+    "about_isolation": ("Isolation of apps", "应用隔离"),
+    "about_isolation_uid": ("a user for each app", "每个应用有独立的系统用户"),
+    "about_isolation_landlock": ("files and ports by allow-list", "文件和端口按白名单开放"),
+    "about_isolation_seccomp": ("dangerous system calls refused", "危险的系统调用被拒绝"),
+    "about_isolation_none": ("None: apps can reach each other", "无：应用之间可以互相访问"),
     "about_installs": ("Installs", "安装任务"),
     "about_installs_value": (
         "{running} of {limit} running, {queued} waiting",

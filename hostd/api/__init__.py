@@ -19,6 +19,7 @@ from hostd.api.shapes import AppOut, DeletedOut, HealthOut, LogsOut
 from hostd.api.views import Views
 from hostd.errors import Invalid, SupervisorUnavailable
 from hostd.events import EventStream, events
+from hostd.isolation import Isolation
 from hostd.lifecycle import Lifecycle
 from hostd.lifecycle.releases import Wanted
 from hostd.problems import Problem
@@ -42,8 +43,14 @@ class Api:
     """The endpoints, bound to one lifecycle."""
 
     def __init__(
-        self, lifecycle: Lifecycle, settings: Settings, templates: Templates, busy: Callable[[int], int]
+        self,
+        lifecycle: Lifecycle,
+        settings: Settings,
+        templates: Templates,
+        busy: Callable[[int], int],
+        isolation: Isolation,
     ) -> None:
+        self._isolation = isolation
         self._lifecycle = lifecycle
         self._settings = settings
         self._templates = templates
@@ -176,6 +183,7 @@ class Api:
             public_base=self._settings.public_base,
             auth_required=bool(self._settings.admin_token),
             open_without_token=self._settings.open_without_token,
+            isolation=str(self._isolation),
         )
 
     def docs(self, request: Request) -> HTMLResponse:

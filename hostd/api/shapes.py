@@ -232,3 +232,4 @@ class HealthOut(BaseModel):
     public_base: str
     auth_required: bool
     open_without_token: bool
+    isolation: str = Field(description="How apps are kept apart, as measured: uid+landlock7+seccomp, or less")

@@ -9,7 +9,7 @@ from typing import Any
 
 from hostd import egress
 from hostd.confine.landlock import ANY_PORT
-from hostd.layout import AppLayout, ReleaseLayout
+from hostd.layout import AppLayout, Layout, ReleaseLayout
 from hostd.settings import Settings
 
 SYSTEM = (
@@ -31,6 +31,8 @@ def confined(
     """The parts ``limits``, ``confine`` and ``tmp`` of the spec of a release's process (hostd/launch.py)."""
     own, data = uid is not None, settings.data.resolve()
     writable = [*DEVICES, app.home, release.bundle, *_outside(settings.app_write, data)]
+    if settings.hand_over:
+        writable.append(Layout(settings.data).hand_over)
     if own:
         writable += [SHARED_MEMORY, *(path for path in TEMPORARY if not data.is_relative_to(path))]
     return {

@@ -1,0 +1,106 @@
+"""The level of isolation: its text, what is measured, what is required."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hostd import self_test
+from hostd.confine import landlock, seccomp
+from hostd.isolation import NONE, Isolation, parse
+
+from .platform import ROOT, Platform
+
+levels = st.builds(Isolation, uid=st.booleans(), landlock=st.integers(0, 12), seccomp=st.booleans())
+REFUSED = dict.fromkeys(
+    ["private", "setuid", "file", "tcp", "bind", "signal", "fast open", "mptcp", "vsock", "own memory",
+     "ptrace", "clone3"], "EPERM",
+)  # fmt: skip
+
+
+@given(levels, levels)
+def test_text_and_order(one: Isolation, other: Isolation) -> None:
+    """A level reads back as itself; reaching is an order."""
+    assert parse(str(one)) == one
+    assert one.reaches(one)
+    assert one.reaches(NONE)
+    assert (one.reaches(other) and other.reaches(one)) == (one == other)
+
+
+def here() -> Isolation:
+    """What this machine's kernel should give to apps without a uid of their own."""
+    return Isolation(False, landlock.abi(), seccomp.program(os.uname().machine) is not None)
+
+
+def test_measured_from_inside() -> None:
+    """The self-test finds what the kernel has."""
+    assert self_test.measure() == here()
+
+
+def test_a_python_that_does_not_run_counts_for_nothing(tmp_path: Path) -> None:
+    """The next one is tried; without any nothing is claimed."""
+    assert self_test.measure(pythons=[str(tmp_path / "none"), sys.executable]) == here()
+    assert self_test.measure(pythons=[str(tmp_path / "none")]) == NONE
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        ((), "uid+landlock7+seccomp"),
+        (("file",), "uid+seccomp"),
+        (("tcp",), "uid+seccomp"),
+        (("bind",), "uid+seccomp"),
+        (("signal",), "seccomp"),
+        (("private",), "landlock7+seccomp"),
+        (("setuid",), "landlock7+seccomp"),
+        (("clone3",), "uid+landlock7"),
+        (("mptcp", "file"), "uid"),
+        (tuple(REFUSED), "none"),
+    ],
+)
+def test_one_hole_and_the_layer_does_not_count(held: tuple[str, ...], expected: str) -> None:
+    """Nothing is believed of a layer that let something through."""
+    found = {**REFUSED, **dict.fromkeys(held, "open"), "uid": 20001}
+    assert str(self_test.judge(found, 7, 0)) == expected
+
+
+def test_an_older_landlock_is_asked_for_less() -> None:
+    """Before ABI 4 it has no rules for TCP, before 6 none for signals."""
+    found = {**REFUSED, "uid": 5, "tcp": "open", "bind": "open", "signal": "open"}
+    assert self_test.judge(found, 3, 5).landlock == 3
+    assert self_test.judge(found, 4, 5).landlock == 0
+
+
+def test_health_and_log_tell(platform: Platform) -> None:
+    """As measured on the running platform."""
+    told = platform.api.get("/health").json()["isolation"]
+    assert parse(told).reaches(here())
+    assert f"isolation of apps: {told}" in (platform.data / "logs" / "hostd.log").read_text()
+
+
+def test_less_than_required_is_a_refusal(tmp_path: Path) -> None:
+    """One clear line, and no platform."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("STREAMLIT_")},
+        "STREAMLIT_HOST_DATA": str(tmp_path / "data"), "STREAMLIT_HOST_PORT": "20900",
+        "STREAMLIT_HOST_CONSOLE_PORT": "20901", "STREAMLIT_HOST_REQUIRE_ISOLATION": "landlock99+seccomp",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "hostd"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(
+        "hostd: STREAMLIT_HOST_REQUIRE_ISOLATION=landlock99+seccomp: apps would only have "
+    )
