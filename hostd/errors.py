@@ -6,7 +6,7 @@ HostdError                      500  something broke; what to do is in the text
 │   ├── Invalid                 422  names the field
 │   │   └── AmbiguousEntry           lists the scripts that may be meant
 │   ├── Unauthorized            401
-│   ├── Forbidden               403  a foreign page, or a foreign name of this machine
+│   ├── Forbidden               403  a foreign page, a foreign name of this machine, or not one's own
 │   ├── UnknownApp              404
 │   ├── UnknownRelease          404
 │   ├── UnknownUser             404
@@ -69,14 +69,14 @@ class AmbiguousEntry(Invalid):
 
 
 class Unauthorized(RequestError):
-    """The admin token is missing or wrong."""
+    """Nobody is signed in, or what was sent to prove it is wrong."""
 
     status = 401
     title = "Unauthorized"
 
 
 class Forbidden(RequestError):
-    """A page of another site asked, or the machine was asked under a name that is not its own."""
+    """A page of another site asked, the machine was asked under a foreign name, or it takes another role."""
 
     status = 403
     title = "Forbidden"
@@ -146,10 +146,14 @@ class UnsupportedMedia(RequestError):
 
 
 class TooManyRequests(RequestError):
-    """Too many wrong tokens at once."""
+    """Too many wrong tokens at once, or wrong passwords; ``retry_after`` in seconds."""
 
     status = 429
     title = "Too many attempts"
+
+    def __init__(self, text: str, retry_after: int = 5) -> None:
+        super().__init__(text)
+        self.retry_after = retry_after
 
 
 class Unavailable(HostdError):

@@ -1,4 +1,8 @@
-"""Who may call ``/api``, and with how much: token, origin, size. Plain ASGI, before any parsing."""
+"""Who calls ``/api``, from which page, and with how much: caller, origin, size. ASGI, before any parsing.
+
+Cookies open nothing here: a page of an app has the console's origin, and would send them. A caller shows
+a bearer, which no page can make a browser send.
+"""
 
 from __future__ import annotations
 
@@ -12,42 +16,73 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hostd.audit import Act, Audit, Outcome
 from hostd.errors import Forbidden, HostdError, TooLarge, TooManyRequests, Unauthorized
+from hostd.people import People
+from hostd.people.sessions import CONSOLE_PREFIX
+from hostd.people.tokens import PREFIX as TOKEN_PREFIX
+from hostd.person import ANYONE, OPERATOR, Caller, Means
 from hostd.problems import problem
+from hostd.proxies import TrustedProxies
 from hostd.settings import Settings, is_loopback
 
 OPEN_PATHS = ("/api/docs", "/api/openapi.json")
 """They describe the API and hold nothing of anybody's."""
+SIGN_IN = ("POST", "/api/session")
+"""Needs no caller: it makes one."""
+GUARDED = ("/api", "/sign-in")
 WRONG_TOKEN_DELAY = 1.0
 """Seconds that a wrong token waits for its answer."""
 WRONG_TOKENS_AT_ONCE = 8
 _FORM_OVERHEAD = 1_000_000
+_RANDOM = (CONSOLE_PREFIX, TOKEN_PREFIX)
+"""Begin what holds 256 random bits: nobody guesses it, so one that has ended is told so at once."""
 
 
 class Guard:
-    """ASGI middleware around the API."""
+    """ASGI middleware around the API. It leaves the Caller in ``scope["hostd.caller"]``, and the address
+    of the client, as far as proxies are trusted, in ``scope["hostd.address"]``.
+    """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, people: People | None = None, audit: Audit | None = None
+    ) -> None:
         self._app = app
         self._settings = settings
+        self._people = people
+        self._audit = audit
+        self._proxies = TrustedProxies(settings.trusted_proxies)
         self._limit = settings.max_upload_mb * 1_000_000 + _FORM_OVERHEAD
         self._waiting = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or answer with a problem."""
-        if scope["type"] != "http" or not scope["path"].startswith("/api"):
+        if scope["type"] != "http" or not scope["path"].startswith(GUARDED):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
+        scope["hostd.address"] = self._address(scope, headers)
         try:
             self._check_origin(scope["method"], headers)
-            if not scope["path"].startswith(OPEN_PATHS):
-                await self._check_token(headers)
+            if scope["path"].startswith("/api") and not scope["path"].startswith(OPEN_PATHS):
+                scope["hostd.caller"] = await self._caller(scope, headers)
             self._check_length(headers)
         except HostdError as error:
             await problem(error)(scope, receive, send)
             return
         await self._app(scope, self._counted(receive), send)
+
+    @property
+    def _closed(self) -> bool:
+        """Whether one must say who one is."""
+        wanted = self._people is not None and self._people.wanted
+        return wanted or bool(self._settings.admin_token)
+
+    def _address(self, scope: Scope, headers: Headers) -> str:
+        """The client's; of a trusted proxy, whom it names last. 'unix' where there is none."""
+        peer = scope["client"][0] if scope.get("client") else "unix"
+        before = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        return before[:45] if before and before.isascii() and peer in self._proxies else peer
 
     def _check_origin(self, method: str, headers: Headers) -> None:
         """An open API on a developer's machine must not be driven by any web page the developer visits."""
@@ -56,7 +91,7 @@ class Guard:
         changes = method not in ("GET", "HEAD", "OPTIONS")
         if changes and origin is not None and origin.partition("://")[2] not in ours:
             raise Forbidden(f"Pages of {origin} may not change anything here.")
-        if not self._settings.admin_token and not self._settings.allow_open and not self._is_own_name(host):
+        if not self._closed and not self._settings.allow_open and not self._is_own_name(host):
             raise Forbidden(
                 f"'{host}' is not this machine's name. Set STREAMLIT_HOST_PUBLIC_BASE and an admin token."
             )
@@ -70,18 +105,35 @@ class Guard:
             return bool(ipaddress.ip_address(name))
         return is_loopback(f"//{host}") or name == urlsplit(self._settings.public_base).hostname
 
-    async def _check_token(self, headers: Headers) -> None:
-        wanted = self._settings.admin_token
-        if not wanted:
-            return
+    async def _caller(self, scope: Scope, headers: Headers) -> Caller | None:
+        """Who calls; None where nobody needs to be anybody. Raises Unauthorized, TooManyRequests."""
         scheme, _, given = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), wanted.encode()):
-            return
-        if given:
+        given = given.strip()
+        found = self._known(given.encode()) if scheme.lower() == "bearer" and given else None
+        if found is not None:
+            if found.means is Means.TOKEN and self._people is not None:
+                await asyncio.to_thread(self._people.used, found.key)
+            return found
+        if not self._closed:
+            return ANYONE
+        if given and not given.startswith(_RANDOM):
             await self._slow_down()
-        raise Unauthorized(
-            "Send the admin token as 'Authorization: Bearer <token>' (STREAMLIT_HOST_ADMIN_TOKEN)."
-        )
+            self._record(scope)
+        if (scope["method"], scope["path"].rstrip("/")) == SIGN_IN:
+            return None
+        raise Unauthorized(self._how())
+
+    def _known(self, bearer: bytes) -> Caller | None:
+        wanted = self._settings.admin_token
+        if wanted and hmac.compare_digest(bearer, wanted.encode()):
+            return OPERATOR
+        return None if self._people is None else self._people.caller(bearer)
+
+    def _how(self) -> str:
+        if self._people is None or not self._people.wanted:
+            return "Send the admin token as 'Authorization: Bearer <token>' (STREAMLIT_HOST_ADMIN_TOKEN)."
+        base = self._settings.public_base
+        return f"Sign in at {base}/sign-in, or send an API token as 'Authorization: Bearer <token>'."
 
     async def _slow_down(self) -> None:
         if self._waiting >= WRONG_TOKENS_AT_ONCE:
@@ -91,6 +143,14 @@ class Guard:
             await asyncio.sleep(WRONG_TOKEN_DELAY)
         finally:
             self._waiting -= 1
+
+    def _record(self, scope: Scope) -> None:
+        if self._audit is not None:
+            act = Act(
+                act="wrong_token", who=ANYONE.person.name, means="", address=scope["hostd.address"],
+                outcome=Outcome.REFUSED, about={"call": f"{scope['method']} {scope['path']}"},
+            )  # fmt: skip
+            self._audit.record(act)
 
     def _check_length(self, headers: Headers) -> None:
         length = headers.get("content-length", "0")

@@ -116,6 +116,11 @@ class Layout:
         return self.root / "logs"
 
     @property
+    def audit(self) -> Path:
+        """audit.log: who did what (hostd/audit.py)."""
+        return self.logs / "audit.log"
+
+    @property
     def supervisor(self) -> Path:
         """supervisord's own folder."""
         return self.root / "supervisor"

@@ -20,6 +20,8 @@ from fastapi import FastAPI
 
 from hostd import __version__, memory, problems, self_test
 from hostd.api import Api, Problem
+from hostd.api.sign_in import SignInPages
+from hostd.audit import Audit
 from hostd.gateway import Gateway, GatewayOptions, protocol_class
 from hostd.guard import Guard
 from hostd.health import Health, Ports
@@ -38,8 +40,10 @@ from hostd.lifecycle.sleeping import Sleeper
 from hostd.lifecycle.takeover import Takeover
 from hostd.lifecycle.workers import Slots
 from hostd.models import Route, Status
-from hostd.people import Cookies, People
+from hostd.people import Cookies, People, passwords
+from hostd.person import Role
 from hostd.settings import Settings, load
+from hostd.signing import Signing, provider_of, secret_in
 from hostd.static_files import StaticCopies
 from hostd.store import Store
 from hostd.supervisor import Changes, Supervisor
@@ -60,6 +64,7 @@ class House:
     lifecycle: Lifecycle
     gateway: Gateway
     people: People
+    signing: Signing
     isolation: Isolation = NONE
 
 
@@ -82,7 +87,13 @@ def build(settings: Settings) -> House:
     launcher = Launcher(
         **shared, ports=ports, health=Health(), slots=Slots(settings.parallel_starts), room=room
     )
-    people = People(layout.people, Cookies(settings.public_base), operator=bool(settings.admin_token))
+    people = People(
+        layout.people,
+        Cookies(settings.public_base),
+        sign_in=settings.wants_people,
+        operator=bool(settings.admin_token or settings.oidc_admin_groups),
+        session_seconds=settings.session_hours * 3600,
+    )
     gateway = _gateway(settings, registry, templates, layout)
     registry.on_change(gateway.waking.routes_changed)
     rooms: Any = {"layout": layout, "registry": registry, "launcher": launcher}
@@ -101,7 +112,8 @@ def build(settings: Settings) -> House:
     )
     lifecycle = Lifecycle(settings=settings, layout=layout, store=store, registry=registry, deployer=deployer)
     gateway.waking.wake_by(lifecycle.wake)
-    return House(settings, layout, templates, lifecycle, gateway, people)
+    signing = Signing(people, Audit(layout.audit), **provider_of(settings))
+    return House(settings, layout, templates, lifecycle, gateway, people, signing)
 
 
 def _gateway(settings: Settings, registry: Registry, templates: Templates, layout: Layout) -> Gateway:
@@ -126,9 +138,11 @@ def create_app(house: House) -> FastAPI:
         servers=[{"url": house.settings.path_prefix or "/"}],
         lifespan=_lifespan(house),
     )
-    api = Api(house.lifecycle, house.settings, house.templates, house.gateway.busy, house.isolation)
+    rooms = (house.lifecycle, house.settings, house.templates, house.gateway.busy)
+    api = Api(*rooms, isolation=house.isolation, signing=house.signing)
     app.include_router(api.router())
-    app.add_middleware(Guard, settings=house.settings)
+    app.include_router(SignInPages(house.signing, house.settings, house.templates).router())
+    app.add_middleware(Guard, settings=house.settings, people=house.people, audit=house.signing.audit)
     problems.install(app)
     return app
 
@@ -170,6 +184,7 @@ def serve() -> None:
     log.info("isolation of apps: %s", house.isolation)
     for notice in settings.notices:
         log.warning(notice)
+    _first_admin(house)
     config = uvicorn.Config(
         create_app(house),
         host=settings.bind,
@@ -184,6 +199,23 @@ def serve() -> None:
         timeout_graceful_shutdown=1,
     )
     uvicorn.Server(config).run()
+
+
+def _first_admin(house: House) -> None:
+    """Where people are wanted and there are none, somebody must be able to let the others in.
+
+    A password that is made here goes to the terminal, once, and into no file of ours.
+    """
+    settings, people = house.settings, house.people
+    if people.users() or not (settings.sign_in or settings.admin_password_file):
+        return
+    given = secret_in(settings.admin_password_file)
+    password = given or passwords.made()
+    people.add("admin", Role.ADMIN, password)
+    log.info("first start: there is a user 'admin' now; sign in at %s/sign-in", settings.public_base)
+    if not given:
+        sys.stdout.write(f"hostd: the password of 'admin', shown this once: {password}\n")
+        sys.stdout.flush()
 
 
 def _log_to(layout: Layout) -> None:

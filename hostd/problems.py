@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from hostd.errors import AmbiguousEntry, HostdError, Invalid, Unauthorized
+from hostd.errors import AmbiguousEntry, HostdError, Invalid, TooManyRequests, Unauthorized
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -55,7 +55,10 @@ def problem(error: HostdError) -> JSONResponse:
         errors = [{"field": error.field, "message": error.message}]
         more = {"candidates": error.candidates} if isinstance(error, AmbiguousEntry) else {}
         return answer(error.status, error.title, str(error), field=error.field, errors=errors, **more)
-    return answer(error.status, error.title, str(error))
+    response = answer(error.status, error.title, str(error))
+    if isinstance(error, TooManyRequests):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def install(app: FastAPI) -> None:

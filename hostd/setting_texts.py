@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from hostd.egress import COMMON
 
+SHORTEST_PASSWORD = 10
+"""Characters, counted as NIST SP 800-63B counts them: code points."""
 _BARE_URL = re.compile(r"(?i:https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[^?#]*)?")
 
 
@@ -111,3 +113,57 @@ def paths(text: str) -> tuple[Path, ...]:
     if not all(path.is_absolute() and str(path).isprintable() for path in found):
         raise ValueError("must be absolute paths with colons between, such as /srv/data:/mnt/share")
     return found
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between."""
+    if not text.isprintable():
+        raise ValueError("must be names with commas between, without control characters")
+    return tuple(item.strip() for item in text.split(",") if item.strip())
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """One of some words."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return text
+
+    return parse
+
+
+def scopes(text: str) -> str:
+    """What is asked of an OpenID provider; ``openid`` is among it (OpenID Connect Core 1.0, 3.1.2.1)."""
+    if "openid" not in text.split() or not text.isascii() or not text.isprintable():
+        raise ValueError("must be words with spaces between, one of them openid")
+    return " ".join(text.split())
+
+
+def issuer(text: str) -> str:
+    """An OpenID provider's own URL, as it names itself."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be the provider's https URL, without query")
+    return text
+
+
+def secret_file(text: str) -> Path:
+    """A file that can be read and holds one secret, in one line."""
+    path = Path(text).expanduser().absolute()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ValueError(f"must be a file that can be read: {reason}") from None
+    if len(lines) != 1 or not lines[0].strip():
+        raise ValueError("must name a file with one line: the secret")
+    return path
+
+
+def password_file(text: str) -> Path:
+    """A secret file whose secret is long enough for a password (hostd/people/passwords.py)."""
+    path = secret_file(text)
+    if len(path.read_text(encoding="utf-8").strip()) < SHORTEST_PASSWORD:
+        raise ValueError(f"must hold a password of at least {SHORTEST_PASSWORD} characters")
+    return path

@@ -81,6 +81,23 @@ class Settings:
     app_read: tuple[Path, ...] = _setting("APP_READ", texts.paths, ())
     app_write: tuple[Path, ...] = _setting("APP_WRITE", texts.paths, ())
     require_isolation: Isolation = _setting("REQUIRE_ISOLATION", parse_isolation, NONE)
+    sign_in: bool = _setting("SIGN_IN", texts.boolean, False)
+    admin_password_file: Path | None = _setting("ADMIN_PASSWORD_FILE", texts.password_file, None)
+    session_hours: int = _setting("SESSION_HOURS", texts.integer(1, 8_760), 12)
+    oidc_issuer: str = _setting("OIDC_ISSUER", texts.issuer, "")
+    oidc_client_id: str = _setting("OIDC_CLIENT_ID", texts.token, "")
+    oidc_client_secret: str = field(
+        default="", repr=False, metadata={"name": PREFIX + "OIDC_CLIENT_SECRET", "parse": texts.token}
+    )
+    oidc_client_secret_file: Path | None = _setting("OIDC_CLIENT_SECRET_FILE", texts.secret_file, None)
+    oidc_scopes: str = _setting("OIDC_SCOPES", texts.scopes, "openid profile email")
+    oidc_name_claim: str = _setting("OIDC_NAME_CLAIM", texts.token, "preferred_username")
+    oidc_groups_claim: str = _setting("OIDC_GROUPS_CLAIM", texts.token, "groups")
+    oidc_admin_groups: tuple[str, ...] = _setting("OIDC_ADMIN_GROUPS", texts.names, ())
+    oidc_publisher_groups: tuple[str, ...] = _setting("OIDC_PUBLISHER_GROUPS", texts.names, ())
+    oidc_default_role: str = _setting(
+        "OIDC_DEFAULT_ROLE", texts.one_of("viewer", "publisher", "none"), "viewer"
+    )
     own_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     build_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     app_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -98,9 +115,19 @@ class Settings:
         return f"http://{f'[{host}]' if ':' in host and host[0] != '[' else host}:{self.port}"
 
     @property
+    def wants_people(self) -> bool:
+        """Whether one must sign in though there is no user yet."""
+        return self.sign_in or self.admin_password_file is not None or bool(self.oidc_issuer)
+
+    @property
+    def guarded(self) -> bool:
+        """Whether these settings alone ask everybody who they are."""
+        return bool(self.admin_token) or self.wants_people
+
+    @property
     def open_without_token(self) -> bool:
         """Whether anybody who reaches the port from elsewhere may change everything."""
-        return not self.admin_token and not is_loopback(self.public_base)
+        return not self.guarded and not is_loopback(self.public_base)
 
 
 def is_loopback(url: str) -> bool:
@@ -110,6 +137,11 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower().rstrip(".") in _LOOPBACK_NAMES
+
+
+def plain_http(url: str) -> bool:
+    """Whether others than this machine reach ``url`` without TLS."""
+    return urlsplit(url).scheme == "http" and not is_loopback(url)
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -140,7 +172,7 @@ def _parse(name: str, text: str, parse: Callable[[str], Any]) -> Any:
     try:
         return parse(text.strip())
     except ValueError as error:
-        shown = "" if name.endswith("TOKEN") else f"={text!r}"
+        shown = "" if name.endswith(("TOKEN", "SECRET")) else f"={text!r}"
         raise SettingsError(f"{name}{shown}: {error}") from None
 
 
@@ -166,7 +198,12 @@ def _warnings(settings: Settings) -> tuple[str, ...]:
     where = "" if ipaddress.ip_address(settings.bind).is_loopback else f"listening on {settings.bind}"
     if settings.open_without_token:
         where = f"reachable as {settings.public_base}"
-    if settings.admin_token or not where:
+    if settings.wants_people and plain_http(settings.public_base):
+        return (
+            f"warning: people sign in over plain http at {settings.public_base}: passwords can be read on the"
+            " way, and browsers don't say which page asks (docs/security.md); put https before it",
+        )
+    if settings.guarded or not where:
         return ()
     return (f"warning: {where} without {PREFIX}ADMIN_TOKEN: whoever reaches this port may change everything",)
 
@@ -186,5 +223,10 @@ def _check_whole(settings: Settings) -> None:
     if settings.open_without_token and not settings.allow_open:
         raise SettingsError(
             f"{PREFIX}ADMIN_TOKEN: is not set, and {PREFIX}PUBLIC_BASE={settings.public_base} is not this "
-            f"machine; set a token, or {PREFIX}ALLOW_OPEN=1 to let everybody in"
+            f"machine; set a token, or {PREFIX}SIGN_IN=1, or {PREFIX}ALLOW_OPEN=1 to let everybody in"
         )
+    if plain_http(settings.oidc_issuer):
+        raise SettingsError(f"{PREFIX}OIDC_ISSUER={settings.oidc_issuer}: must be https")
+    if bool(settings.oidc_issuer) != bool(settings.oidc_client_id):
+        name = "OIDC_CLIENT_ID" if settings.oidc_issuer else "OIDC_ISSUER"
+        raise SettingsError(f"{PREFIX}{name}: is not set; an OpenID provider needs both")

@@ -13,6 +13,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from hostd.errors import Conflict, DiskFull, HostdError, Invalid, Unauthorized, UnknownToken, UnknownUser
+from hostd.gateway import cookies as gateway_cookies
 from hostd.people import Cookies, Opened, People, Source, User, cookies, passwords, sessions, users
 from hostd.person import Means, Person, Role, Scope
 
@@ -211,11 +212,12 @@ def test_last_admin_stays(people: People) -> None:
     people.remove("root")
 
 
-def test_last_user_may_go(reopened: Callable[[], People]) -> None:
-    """Without users the platform is as open, or as closed, as it was before."""
-    people = reopened()
-    people.add("root", Role.ADMIN, PASSWORD)
-    people.remove("root")
+def test_last_user_may_go_where_there_is_a_token(tmp_path: Path) -> None:
+    """With an admin token nobody is locked out, and without users the token is all there is again."""
+    people = People(tmp_path / "people", Cookies("http://127.0.0.1"), operator=True)
+    people.add("vera", Role.VIEWER, PASSWORD)
+    assert people.wanted
+    people.remove("vera")
     assert not people.wanted
 
 
@@ -378,7 +380,11 @@ def test_many_at_once(people: People) -> None:
 @pytest.mark.parametrize(
     ("base", "view", "console"),
     [
-        ("https://a.example", "__Host-hostd=v; Path=/; Max-Age=9", "__Secure-hostd-console=v; Path=/console"),
+        (
+            "https://a.example",
+            "__Host-hostd=v; Path=/; Max-Age=9",
+            "__Secure-hostd-console=v; Path=/console",
+        ),
         (
             "https://a.example/t/s",
             "__Secure-hostd=v; Path=/t/s/;",
@@ -394,7 +400,9 @@ def test_cookie_fields(base: str, view: str, console: str) -> None:
         assert field.startswith(begins)
         assert "; HttpOnly; SameSite=Lax" in field
         assert field.endswith("; Secure") == base.startswith("https")
-    assert {named.view, named.console, named.sign_in} <= named.names
+    mine = {named.view, named.console, named.sign_in}
+    assert mine <= named.names
+    assert all(gateway_cookies.is_ours(name.encode()) for name in named.names)
 
 
 @pytest.mark.parametrize(

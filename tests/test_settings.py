@@ -52,7 +52,24 @@ DEFAULTS: dict[str, Any] = {
     "APP_WRITE": (),
     "REQUIRE_ISOLATION": NONE,
     "TRUSTED_PROXIES": (),
+    "SIGN_IN": False,
+    "ADMIN_PASSWORD_FILE": None,
+    "SESSION_HOURS": 12,
+    "OIDC_ISSUER": "",
+    "OIDC_CLIENT_ID": "",
+    "OIDC_CLIENT_SECRET": "",
+    "OIDC_CLIENT_SECRET_FILE": None,
+    "OIDC_SCOPES": "openid profile email",
+    "OIDC_NAME_CLAIM": "preferred_username",
+    "OIDC_GROUPS_CLAIM": "groups",
+    "OIDC_ADMIN_GROUPS": (),
+    "OIDC_PUBLISHER_GROUPS": (),
+    "OIDC_DEFAULT_ROLE": "viewer",
 }
+SECRET = ROOT / "console" / "__init__.py"
+"""A file of one line."""
+BESIDE = {"OIDC_ISSUER": {"OIDC_CLIENT_ID": "hostd"}, "OIDC_CLIENT_ID": {"OIDC_ISSUER": "https://id.example"}}
+"""What a setting can't be without."""
 
 GOOD = [
     ("DATA", "/srv/apps", Path("/srv/apps")),
@@ -94,6 +111,20 @@ GOOD = [
     ("REQUIRE_ISOLATION", "landlock", Isolation(landlock=1)),
     ("REQUIRE_ISOLATION", "seccomp+uid+landlock6", Isolation(uid=True, landlock=6, seccomp=True)),
     ("TRUSTED_PROXIES", "10.0.0.0/8, ::1", ("10.0.0.0/8", "::1/128")),
+    ("SIGN_IN", "1", True),
+    ("ADMIN_PASSWORD_FILE", str(SECRET), SECRET),
+    ("SESSION_HOURS", "1", 1),
+    ("OIDC_ISSUER", "https://id.corp.example/realms/x", "https://id.corp.example/realms/x"),
+    ("OIDC_ISSUER", "http://localhost:9400", "http://localhost:9400"),
+    ("OIDC_CLIENT_ID", "hostd", "hostd"),
+    ("OIDC_CLIENT_SECRET", "s3cret", "s3cret"),
+    ("OIDC_CLIENT_SECRET_FILE", str(SECRET), SECRET),
+    ("OIDC_SCOPES", "openid  groups", "openid groups"),
+    ("OIDC_NAME_CLAIM", "email", "email"),
+    ("OIDC_GROUPS_CLAIM", "roles", "roles"),
+    ("OIDC_ADMIN_GROUPS", "ops, 平台", ("ops", "平台")),
+    ("OIDC_PUBLISHER_GROUPS", "data", ("data",)),
+    ("OIDC_DEFAULT_ROLE", "none", "none"),
 ]
 
 BAD = [
@@ -159,6 +190,22 @@ BAD = [
     ("REQUIRE_ISOLATION", "uid+"),
     ("HAND_OVER", "maybe"),
     ("TRUSTED_PROXIES", "10.0.0.0/8;10.1.0.0/16"),
+    ("SIGN_IN", "maybe"),
+    ("ADMIN_PASSWORD_FILE", "/nowhere/at/all"),
+    ("ADMIN_PASSWORD_FILE", str(ROOT / "README.md")),
+    ("ADMIN_PASSWORD_FILE", str(ROOT / ".gitignore")),
+    ("SESSION_HOURS", "0"),
+    ("OIDC_ISSUER", "id.corp.example"),
+    ("OIDC_ISSUER", "http://id.corp.example"),
+    ("OIDC_CLIENT_ID", "two words"),
+    ("OIDC_CLIENT_SECRET", "schlüssel"),
+    ("OIDC_CLIENT_SECRET_FILE", "/nowhere/at/all"),
+    ("OIDC_SCOPES", "profile email"),
+    ("OIDC_NAME_CLAIM", "two words"),
+    ("OIDC_GROUPS_CLAIM", "two words"),
+    ("OIDC_ADMIN_GROUPS", "a\nb"),
+    ("OIDC_PUBLISHER_GROUPS", "a\tb"),
+    ("OIDC_DEFAULT_ROLE", "admin"),
 ]
 
 
@@ -186,7 +233,8 @@ def test_default(name: str) -> None:
 @pytest.mark.parametrize(("name", "text", "expected"), GOOD)
 def test_good_value(name: str, text: str, expected: Any) -> None:
     """A good value is taken as what it means."""
-    assert value(load({PREFIX + name: text}), name) == expected
+    beside = {PREFIX + other: text for other, text in BESIDE.get(name, {}).items()}
+    assert value(load({PREFIX + name: text, **beside}), name) == expected
 
 
 def test_every_setting_has_a_good_and_a_bad_value_here() -> None:
@@ -396,3 +444,24 @@ def test_env_example_is_itself_a_good_environment() -> None:
     text = (ROOT / "env.example").read_text(encoding="utf-8")
     pairs = re.findall(rf"^({PREFIX}\w+)=(.*)$", text, re.MULTILINE)
     load(dict(pairs))
+
+
+def test_provider_needs_both_names() -> None:
+    """An issuer without a client id, or the other way round, is a typing error and no half sign-in."""
+    for name, missing in (("OIDC_ISSUER", "OIDC_CLIENT_ID"), ("OIDC_CLIENT_ID", "OIDC_ISSUER")):
+        line = refusal({PREFIX + name: BESIDE[missing][name]})
+        assert line.startswith(PREFIX + missing)
+
+
+@pytest.mark.parametrize(
+    "wish", [{"SIGN_IN": "1"}, {"ADMIN_PASSWORD_FILE": str(SECRET)}, BESIDE["OIDC_ISSUER"]]
+)
+def test_people_guard_as_a_token_does(wish: dict[str, str]) -> None:
+    """Where people sign in nothing is open, and no token is needed; plain http is warned of."""
+    wish = wish | (BESIDE["OIDC_CLIENT_ID"] if "OIDC_CLIENT_ID" in wish else {})
+    names = {PREFIX + name: text for name, text in wish.items()}
+    closed = load({**names, PREFIX + "PUBLIC_BASE": "https://corp.example", PREFIX + "BIND": "0.0.0.0"})
+    assert closed.wants_people
+    assert (closed.open_without_token, closed.notices) == (False, ())
+    (notice,) = load({**names, PREFIX + "PUBLIC_BASE": "http://corp.example"}).notices
+    assert "plain http" in notice

@@ -10,24 +10,31 @@ from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
 from hostd import __version__, runlog
-from hostd.api.access import AccessApi, access_form, changed
+from hostd.access import Visibility
+from hostd.api.access import GIVES_AWAY, AccessApi, access_form, changed
 from hostd.api.forms import MAX_FILES, form_only, new_app_form, release_form
 from hostd.api.listing import DESCRIBED, Listing
+from hostd.api.people import PeopleApi
 from hostd.api.releases import ACCEPTED, Id, Language, ReleaseApi
+from hostd.api.rules import RULES, Calling, Door, Needs, manages, owns
 from hostd.api.scale import scale_form
 from hostd.api.shapes import AppOut, DeletedOut, HealthOut, LogsOut
-from hostd.api.views import Views
-from hostd.errors import Invalid, SupervisorUnavailable
+from hostd.api.views import Views, outside
+from hostd.errors import Forbidden, Invalid, SupervisorUnavailable
 from hostd.events import EventStream, events
 from hostd.isolation import Isolation
 from hostd.lifecycle import Lifecycle
 from hostd.lifecycle.releases import Wanted
+from hostd.person import Caller, Means
 from hostd.problems import Problem
 from hostd.settings import Settings
+from hostd.signing import Signing
 from hostd.templating import Templates
 
 __all__ = ["Api", "Problem"]
-_bearer = HTTPBearer(auto_error=False, description="STREAMLIT_HOST_ADMIN_TOKEN, when one is set")
+_bearer = HTTPBearer(
+    auto_error=False, description="An API token, or STREAMLIT_HOST_ADMIN_TOKEN; none where anybody may do all"
+)
 
 
 async def _documented_bearer(_token: Annotated[Any, Depends(_bearer)]) -> None:
@@ -48,18 +55,22 @@ class Api:
         settings: Settings,
         templates: Templates,
         busy: Callable[[int], int],
+        *,
         isolation: Isolation,
+        signing: Signing,
     ) -> None:
         self._isolation = isolation
         self._lifecycle = lifecycle
         self._settings = settings
         self._templates = templates
+        self._signing = signing
         self._views = Views(lifecycle.layout, settings.public_base, busy, lifecycle.deployer.replicas)
 
     def router(self) -> APIRouter:
         """All calls under ``/api``; operation ids are the methods' names."""
         api = APIRouter(
             prefix="/api", dependencies=[Depends(_documented_bearer)], form_limits={"max_files": MAX_FILES},
+            route_class=Door(self._lifecycle.registry.get, self._signing.audit).route_class(),
             responses=_problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507),
         )  # fmt: skip
         form = [Depends(form_only)]
@@ -79,10 +90,14 @@ class Api:
             ("GET", "/apps/{app_id}/logs/stream", self.stream_logs, {"response_class": EventStream}),
             *releases.routes(form),
             *AccessApi(self._lifecycle, self._views).routes(),
+            *PeopleApi(self._signing, self._settings.public_base).routes(form),
             ("GET", "/health", self.get_health, {}),
         ]
         for method, path, call, more in calls:
-            api.add_api_route(path, call, methods=[method], operation_id=call.__name__, **more)
+            rule = {"x-hostd-needs": RULES.get(call.__name__, Needs.ADMIN)}
+            api.add_api_route(
+                path, call, methods=[method], operation_id=call.__name__, openapi_extra=rule, **more
+            )
         api.add_api_route("/docs", self.docs, methods=["GET"], include_in_schema=False)
         return api
 
@@ -90,6 +105,7 @@ class Api:
         self,
         response: Response,
         language: Language,
+        caller: Calling,
         name: Annotated[str, Form(description="1 to 100 characters")],
         wanted: Annotated[Wanted, Depends(new_app_form)],
         scale: Annotated[Mapping[str, Any], Depends(scale_form)],
@@ -97,19 +113,27 @@ class Api:
         app_id: Annotated[str | None, Form(description="A slug of your own; else one is made")] = None,
     ) -> AppOut:
         """Make an app of its files. Answers at once; the install goes on behind."""
-        made = self._lifecycle.releases.create(name, wanted, app_id, scale, access)
+        made = self._lifecycle.releases.create(name, wanted, app_id, scale, {**self._owned(caller), **access})
         response.headers["Location"] = f"{self._settings.public_base}/api/apps/{made.app_id}"
         return self._views.app(made, language)
 
-    def get_app(self, app_id: Id, language: Language) -> AppOut:
+    def _owned(self, caller: Caller) -> dict[str, Any]:
+        """Whose a new app is; where people sign in, only they see it, unless something else is said."""
+        owner = caller.person.name if caller.means in (Means.SESSION, Means.TOKEN) else ""
+        wanted = self._signing.people.wanted
+        return {"owner": owner, "visibility": Visibility.SIGNED_IN if wanted else Visibility.PUBLIC}
+
+    def get_app(self, app_id: Id, language: Language, caller: Calling) -> AppOut:
         """One app."""
-        return self._views.app(self._lifecycle.registry.get(app_id), language)
+        app = self._lifecycle.registry.get(app_id)
+        return self._views.app(app if manages(caller, app) else outside(app), language)
 
     def update_app(  # noqa: PLR0917 - FastAPI reads the form's fields from here
         self,
         response: Response,
         app_id: Id,
         language: Language,
+        caller: Calling,
         wanted: Annotated[Wanted, Depends(release_form)],
         scale: Annotated[Mapping[str, Any], Depends(scale_form)],
         access: Annotated[Mapping[str, Any], Depends(access_form)],
@@ -119,6 +143,8 @@ class Api:
         if name is None and wanted.empty and not (scale or access):
             self._lifecycle.registry.get(app_id)
             raise Invalid("name", "send at least one of name, app, requirements, files, and none empty")
+        if GIVES_AWAY & access.keys() and not owns(caller, self._lifecycle.registry.get(app_id)):
+            raise Forbidden("Only this app's owner and admins may change whose it is.")
         app, number = self._lifecycle.update(app_id, name, wanted, scale, changed(access))
         if number is not None:
             response.status_code = 202
@@ -166,7 +192,7 @@ class Api:
         )
         return EventStream(followed, headers={"Cache-Control": "no-store"})
 
-    def get_health(self) -> HealthOut:
+    def get_health(self, caller: Calling) -> HealthOut:
         """Version, supervisord's state, counts."""
         try:
             supervisord, status = self._lifecycle.deployer.supervisor.identify(), "ok"
@@ -179,10 +205,10 @@ class Api:
             supervisord=supervisord,
             apps=self._lifecycle.counts(),
             installs={"running": installs.held, "queued": installs.queued, "limit": installs.limit},
-            data_dir=str(self._settings.data),
+            data_dir=str(self._settings.data) if caller.is_admin else "",
             public_base=self._settings.public_base,
-            auth_required=bool(self._settings.admin_token),
-            open_without_token=self._settings.open_without_token,
+            auth_required=bool(self._settings.admin_token) or self._signing.people.wanted,
+            open_without_token=self._settings.open_without_token and not self._signing.people.wanted,
             isolation=str(self._isolation),
         )
 

@@ -25,15 +25,21 @@ _NAME = re.compile(r"[^\s,\x00-\x1f\x7f](?:[^,\x00-\x1f\x7f]{0,198}[^\s,\x00-\x1
 
 
 def access_form(
+    *,
     emptied: Annotated[frozenset[str], Depends(emptied_fields)],
     visibility: Annotated[str | None, Form(description="public, signed-in, private or link")] = None,
     viewers: Annotated[
         str | None, Form(description="Who may see it: names or e-mail addresses, commas between")
     ] = None,
     viewer_groups: Annotated[str | None, Form(description="Groups that may see it, commas between")] = None,
+    owner: Annotated[str | None, Form(description="Whose it is: a user's name")] = None,
+    collaborators: Annotated[
+        str | None, Form(description="Who may change it beside the owner: names, commas between")
+    ] = None,
 ) -> Mapping[str, Any]:
     """What a request changes of an app's Access. Raises Invalid."""
     given = {"visibility": visibility, "viewers": viewers, "viewer_groups": viewer_groups}
+    given |= {"owner": owner, "collaborators": collaborators}
     given |= dict.fromkeys(emptied & given.keys(), "")
     return {name: _PARSERS[name](name, text) for name, text in given.items() if text is not None}
 
@@ -57,11 +63,22 @@ def _names(name: str, text: str) -> tuple[str, ...]:
     return found
 
 
+def _owner(name: str, text: str) -> str:
+    found = _names(name, text)
+    if len(found) > 1:
+        raise Invalid(name, "must be one name, or empty")
+    return found[0] if found else ""
+
+
 _PARSERS: dict[str, Callable[[str, str], Any]] = {
     "visibility": _visibility,
     "viewers": _names,
     "viewer_groups": _names,
+    "owner": _owner,
+    "collaborators": _names,
 }
+GIVES_AWAY = frozenset(("owner", "collaborators"))
+"""Fields that only an owner, or an admin, may send."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import WithJsonSchema
 
 from hostd import bundles
+from hostd.api.rules import address_of, caller_of
 from hostd.errors import Invalid, UnsupportedMedia
 from hostd.lifecycle.environment import OURS
 from hostd.lifecycle.releases import Wanted
@@ -87,13 +88,8 @@ def release_form(  # noqa: PLR0917 - FastAPI reads the form's fields from here
     }  # fmt: skip
     given |= dict.fromkeys(emptied & given.keys(), "")
     options = {name: _PARSERS[name](text.strip()) for name, text in given.items() if text is not None}
-    by = "token" if request.headers.get("authorization") else "anyone"
-    return Wanted(upload=upload, options=options, by=_who(request, by), note=note.strip(), force=force)
-
-
-def _who(request: Request, by: str) -> str:
-    """Until there are people: whether a token was shown, and from where."""
-    return f"{by} ({request.client.host})" if request.client else by
+    by = f"{caller_of(request).person.name} ({address_of(request)})"
+    return Wanted(upload=upload, options=options, by=by, note=note.strip(), force=force)
 
 
 def _check_one_way(upload: bundles.Upload) -> None:

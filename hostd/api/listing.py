@@ -21,11 +21,13 @@ from fastapi import Header, Query, Response
 from pydantic import BaseModel, Field
 
 from hostd.api.releases import Language
+from hostd.api.rules import Calling, manages, sees
 from hostd.api.shapes import AppOut
-from hostd.api.views import Views
+from hostd.api.views import Views, outside
 from hostd.errors import Invalid
 from hostd.lifecycle.registry import Registry
 from hostd.models import App, Status
+from hostd.person import Caller, Role
 
 MOST = 1000
 """Apps in one page, at most."""
@@ -81,41 +83,46 @@ class Listing:
     def list_apps(
         self,
         language: Language,
+        caller: Calling,
         asked: Annotated[Asked, Query()],
         if_none_match: Annotated[str, Header(include_in_schema=False)] = "",
     ) -> Response:
-        """Every app, oldest first; or a page of those that match."""
+        """Every app that the caller may see, oldest first; or a page of those that match."""
         after = _decoded(asked.cursor, asked.sort) if asked.cursor else None
         version = self.registry.version  # before the apps: a tag may be too old, never too new
         live = {app.app_id: told for app in self.registry.restless() if (told := self.views.live(app))}
-        tag = self._tag(version, language, asked.model_dump(), live)
+        tag = self._tag(version, language, asked.model_dump(), live, _sight(caller))
         headers = {"ETag": tag, "Vary": "Accept-Language, Authorization", "Cache-Control": "no-cache"}
         if _matches(if_none_match, tag):
             return Response(status_code=304, headers=headers)
-        found = self._found(asked)
+        found = self._found(asked, caller)
         page = _page(found, after, asked)
         headers["X-Total-Count"] = str(len(found))
         if page and page[-1] is not found[-1]:
             query = asked.model_dump(mode="json") | {"cursor": _encoded(page[-1], asked.sort)}
             following = urlencode({name: value for name, value in query.items() if value}, doseq=True)
             headers["Link"] = f'<{self.public_base}/api/apps?{following}>; rel="next"'
-        body = b"[" + b",".join([self._json(app, language, live) for app in page]) + b"]"
+        body = b"[" + b",".join([self._json(app, language, live, caller) for app in page]) + b"]"
         return Response(body, headers=headers, media_type="application/json")
 
     def _tag(self, *told: Any) -> str:
         """Another whenever the answer may be another."""
         return f'"{hashlib.sha256(json.dumps([self._life, *told]).encode()).hexdigest()[:32]}"'
 
-    def _found(self, asked: Asked) -> list[App]:
+    def _found(self, asked: Asked, caller: Caller) -> list[App]:
         apps = self.registry.all()
+        if caller.person.role is not Role.ADMIN:
+            apps = [app for app in apps if sees(caller, app)]
         if asked.status:
             apps = [app for app in apps if app.status in asked.status]
         if wanted := asked.q.strip().casefold():
             apps = [app for app in apps if wanted in app.name.casefold() or wanted in app.app_id.casefold()]
         return apps if asked.sort is Sort.CREATED else sorted(apps, key=_KEYS[asked.sort])
 
-    def _json(self, app: App, language: str, live: Mapping[str, Any]) -> bytes:
-        """What has live parts is made each time."""
+    def _json(self, app: App, language: str, live: Mapping[str, Any], caller: Caller) -> bytes:
+        """What has live parts is made each time, and what is not shown whole."""
+        if not manages(caller, app):
+            return self.views.app(outside(app), language).model_dump_json().encode()
         made = self._made.get((app.app_id, language))
         if made is not None and made[0] is app and app.app_id not in live:
             return made[1]
@@ -125,6 +132,12 @@ class Listing:
                 self._made.clear()  # apps that are gone; the others are made anew
             self._made[app.app_id, language] = (app, text)
         return text
+
+
+def _sight(caller: Caller) -> list[Any]:
+    """What decides how much of the list somebody sees."""
+    person = caller.person
+    return [person.name, person.role, person.email, sorted(person.groups)]
 
 
 def _page(apps: list[App], after: tuple[str, str] | None, asked: Asked) -> list[App]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from hostd import bundles, runlog, words
+from hostd.access import Access
 from hostd.api.shapes import (
     AccessOut,
     AppOut,
@@ -27,6 +28,12 @@ from hostd.models import App, Draining, Failure, Status
 
 LOG_LINES = 500
 """Of install.log in a release's answer; run.log has all of them."""
+
+
+def outside(app: App) -> App:
+    """What those see of an app who may open it and no more: neither its variables nor its troubles."""
+    access = Access(visibility=app.access.visibility, owner=app.access.owner)
+    return replace(app, options=replace(app.options, environment={}), access=access, error=None, warning=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 from hostd.access import Viewer
-
-Network = IPv4Network | IPv6Network
 
 
 def nobody(_cookie: bytes) -> Viewer | None:
@@ -47,22 +44,3 @@ class GatewayOptions:
     whose: Callable[[bytes], Viewer | None] = nobody
     sign_in: str = ""
     recheck: float = 2.0
-
-
-class TrustedProxies:
-    """Who may say on whose behalf a request comes."""
-
-    def __init__(self, networks: tuple[str, ...]) -> None:
-        """Raises ValueError when a network is none."""
-        self._networks: tuple[Network, ...] = tuple(ip_network(text, strict=False) for text in networks)
-
-    def __contains__(self, peer: str) -> bool:
-        if not self._networks:
-            return False
-        try:
-            address = ip_address(peer)
-        except ValueError:  # a unix socket has no address
-            return False
-        if isinstance(address, IPv6Address) and address.ipv4_mapped:
-            address = address.ipv4_mapped
-        return any(address in network for network in self._networks)

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from hostd.gateway.affinity import Sessions, Target
 from hostd.gateway.hand_over import HandOver
 from hostd.gateway.keeper import Keeper
-from hostd.gateway.options import GatewayOptions, TrustedProxies
+from hostd.gateway.options import GatewayOptions
 from hostd.gateway.pages import Pages
 from hostd.gateway.pool import Pool
 from hostd.gateway.replicas import Loads
 from hostd.gateway.statics import Statics
 from hostd.gateway.waking import Waking
 from hostd.models import RoutingTable
+from hostd.proxies import TrustedProxies
 from hostd.static_files import StaticCopies
 from hostd.templating import Templates
 

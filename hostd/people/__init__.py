@@ -198,7 +198,7 @@ class People:
     def _check_admins(self, users: dict[str, User]) -> None:
         """Somebody must be able to let others in. Raises Conflict."""
         admins = [user for user in users.values() if user.role is Role.ADMIN and not user.disabled]
-        if not admins and not self._operator and (users or self._sign_in):
+        if not admins and not self._operator:
             raise Conflict("Nobody would be an admin any more, and there is no admin token: keep one admin.")
 
     # API tokens

@@ -3,9 +3,9 @@
 Two cookies come from one sign-in, each with its own random value:
 
 - the *view* cookie goes with every request and says who looks at apps. It opens nothing but apps: the API
-  does not read cookies at all. Where the browser allows it its name begins with ``__Host-``, so that
-  no app's JavaScript and no sibling domain can put another in its place; that prefix needs https and the
-  path ``/``, so under a path prefix it is ``__Secure-``.
+  does not read cookies at all. On https its name begins with ``__Host-``, so that no sibling domain can
+  put another in its place (section 4.1.3). That needs the path ``/``: under a path prefix it is
+  ``__Secure-``.
 - the *console* cookie goes to ``<prefix>/console`` alone. The console's server, not the browser, makes
   the bearer of its API calls from it. ``__Host-`` excludes a path, so ``__Secure-`` it is.
 
@@ -42,9 +42,7 @@ class Cookies:
     @property
     def view(self) -> str:
         """The name of the cookie that says who looks at apps."""
-        if not self.secure:
-            return "hostd"
-        return "__Secure-hostd" if self.prefix else "__Host-hostd"
+        return self._host_wide("hostd")
 
     @property
     def console(self) -> str:
@@ -54,13 +52,13 @@ class Cookies:
     @property
     def sign_in(self) -> str:
         """The name of the cookie that a sign-in page recognises its own form by."""
-        return "__Secure-hostd-sign-in" if self.secure else "hostd-sign-in"
+        return self._host_wide("hostd-sign-in")
 
     @property
     def names(self) -> frozenset[str]:
         """Every name; none of them is any app's business, whether read or set."""
         plain = ("hostd", "hostd-console", "hostd-sign-in")
-        return frozenset(start + name for start in ("", "__Secure-", "__Host-") for name in plain)
+        return frozenset(start + name for start in ("", "__Secure-", "__Host-", "__Host-") for name in plain)
 
     def set_view(self, value: str, seconds: int) -> str:
         """The Set-Cookie field of a sign-in."""
@@ -72,11 +70,16 @@ class Cookies:
 
     def set_sign_in(self, value: str, seconds: int) -> str:
         """The Set-Cookie field of a sign-in page."""
-        return self._set(self.sign_in, value, seconds, f"{self.prefix}/sign-in")
+        return self._set(self.sign_in, value, seconds, f"{self.prefix}/")
 
     def cleared(self) -> list[str]:
         """The Set-Cookie fields of a sign-out."""
         return [self.set_view("", 0), self.set_console("", 0)]
+
+    def _host_wide(self, name: str) -> str:
+        if not self.secure:
+            return name
+        return f"__Secure-{name}" if self.prefix else f"__Host-{name}"
 
     def _set(self, name: str, value: str, seconds: int, path: str) -> str:
         secure = "; Secure" if self.secure else ""

@@ -10,9 +10,8 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from hostd.errors import Invalid
+from hostd.setting_texts import SHORTEST_PASSWORD
 
-SHORTEST = 10
-"""Characters, counted as NIST SP 800-63B counts them: code points."""
 LONGEST = 1000
 AT_ONCE = 2
 """Hashes that are computed at the same time: each takes 64 MiB."""
@@ -23,8 +22,8 @@ _turn = threading.BoundedSemaphore(AT_ONCE)
 
 def check(password: str) -> str:
     """``password`` if it can be one. Raises Invalid."""
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise Invalid("password", f"must have {SHORTEST} to {LONGEST} characters")
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST:
+        raise Invalid("password", f"must have {SHORTEST_PASSWORD} to {LONGEST} characters")
     if not password.isprintable():
         raise Invalid("password", "must not hold control characters")
     return password

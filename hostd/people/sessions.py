@@ -9,6 +9,8 @@ from pathlib import Path
 
 from hostd import store
 
+CONSOLE_PREFIX = "hs_"
+"""Begins what the console's server is handed, which no API token begins with."""
 MOST_PER_USER = 50
 """Beyond that the oldest ends."""
 
@@ -45,7 +47,7 @@ def digest(value: bytes) -> str:
 
 def opened(name: str, at: float, seconds: int, address: str) -> Opened:
     """A new session of ``name``, with two values of 256 random bits."""
-    view, console = secrets.token_urlsafe(32), "hs_" + secrets.token_urlsafe(32)
+    view, console = secrets.token_urlsafe(32), CONSOLE_PREFIX + secrets.token_urlsafe(32)
     session = Session(
         name=name, view=digest(view.encode()), console=digest(console.encode()),
         began=at, expires=at + seconds, address=address,
