@@ -20,17 +20,17 @@ FORGOTTEN_AFTER = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """``free`` attempts may be wrong; the next ones wait 1, 2, 4, … seconds, ``longest`` at most."""
+    """``free`` attempts may be wrong; the next ones wait 4, 8, 16, … seconds, ``longest`` at most."""
 
     free: int
     longest: float
 
     def wait(self, wrong: int) -> float:
         """Seconds from the last wrong attempt until the next may be made."""
-        return 0.0 if wrong < self.free else min(self.longest, 2.0 ** min(wrong - self.free, 20))
+        return 0.0 if wrong < self.free else min(self.longest, 4.0 * 2.0 ** min(wrong - self.free, 20))
 
 
-BOTH, ADDRESS, NAME = Limit(5, 300.0), Limit(20, 300.0), Limit(20, 10.0)
+BOTH, ADDRESS, NAME = Limit(5, 300.0), Limit(50, 300.0), Limit(20, 10.0)
 _Key = tuple[str, str, str]
 
 
