@@ -94,7 +94,7 @@ def build(settings: Settings) -> House:
         operator=bool(settings.admin_token or settings.oidc_admin_groups),
         session_seconds=settings.session_hours * 3600,
     )
-    gateway = _gateway(settings, registry, templates, layout)
+    gateway = _gateway(settings, registry, templates, layout, people)
     registry.on_change(gateway.waking.routes_changed)
     rooms: Any = {"layout": layout, "registry": registry, "launcher": launcher}
     rooms["replicas"] = Replicas(**rooms, busy=gateway.busy, scaler=Scaler(gateway.tunnels))
@@ -116,12 +116,16 @@ def build(settings: Settings) -> House:
     return House(settings, layout, templates, lifecycle, gateway, people, signing)
 
 
-def _gateway(settings: Settings, registry: Registry, templates: Templates, layout: Layout) -> Gateway:
+def _gateway(
+    settings: Settings, registry: Registry, templates: Templates, layout: Layout, people: People
+) -> Gateway:
     options = GatewayOptions(
         prefix=settings.path_prefix,
         public_scheme=urlsplit(settings.public_base).scheme,
         trusted_proxies=settings.trusted_proxies,
         hand_over=layout.hand_over if settings.hand_over else None,
+        whose=people.whose,
+        sign_in="/sign-in",
     )
     return Gateway(lambda: registry.table, options, templates, StaticCopies(layout.statics))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_NAME = rb"(?:__host-|__secure-)?hostd(?:-[^=;,\s]*)?"
+_NAME = rb"(?:__(?:host|secure|http|host-http)-)?hostd(?:-[^=;,\s]*)?"
 _OURS = re.compile(_NAME, re.IGNORECASE)
 _HINT = re.compile(rb"hostd", re.IGNORECASE)
 
@@ -46,10 +46,10 @@ def ours(field: bytes) -> bytes:
 
 
 def values(field: bytes, name: bytes) -> Iterator[bytes]:
-    """The values of the cookies called ``name``, with a prefix or without, a few at most."""
+    """The values of the cookies called ``name``, with __Secure- or without, a few at most."""
     found = 0
     for pair in field.split(b";"):
-        if _name(pair).lower().removeprefix(b"__secure-").removeprefix(b"__host-") == name:
+        if _name(pair).removeprefix(b"__Secure-") == name:
             yield pair.partition(b"=")[2].strip()
             found += 1
             if found == _MOST:

@@ -97,9 +97,11 @@ class Lifecycle:
         return self._not_to_sleep(app), number
 
     def change_access(self, app_id: str, change: Change) -> App:
-        """Say who may see an app: at once, and no deploy is interrupted. Raises UnknownApp."""
-        self.registry.get(app_id)
-        return self.registry.amend(None, app_id, lambda app: {"access": change(app.access)})
+        """Say who may see an app, at once; to or from public it starts anew, told who looks or not."""
+        before = self.registry.get(app_id)
+        app = self.registry.amend(None, app_id, lambda app: {"access": change(app.access)})
+        crossed = before.access.is_public is not app.access.is_public and app.status is Status.RUNNING
+        return self.restart(app_id) if crossed else app
 
     def _not_to_sleep(self, app: App) -> App:
         if app.status is not Status.SLEEPING or self.deployer.sleeper.may_ever(app):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from hostd import viewer
 from hostd.confine import limits
 from hostd.health import LOOPBACK
 from hostd.layout import AppLayout, Layout
@@ -53,6 +54,7 @@ def launch_spec(
         "TMPDIR": str(temporary(layout, port)),
         "JOBLIB_TEMP_FOLDER": str(temporary(layout, port)),
         "VIRTUAL_ENV": str(venv),
+        **({} if app.access.is_public else viewer.environment(viewer.viewer_key(app.cookie_secret))),
         "PATH": f"{venv}/bin:{settings.app_environment.get('PATH', '/usr/local/bin:/usr/bin:/bin')}",
     }
     argv = [f"{venv}/bin/streamlit", "run", asked.source.entry]
@@ -66,6 +68,7 @@ OURS = frozenset(
     (
         *_STREAMLIT,
         *("STREAMLIT_SERVER_PORT", "STREAMLIT_SERVER_BASE_URL_PATH", "STREAMLIT_SERVER_COOKIE_SECRET"),
+        "STREAMLIT_SERVER_TRUSTED_USER_HEADERS",
         *("STREAMLIT_CLIENT_TOOLBAR_MODE", "STREAMLIT_APP_STORAGE", "HOME", "VIRTUAL_ENV", "PATH"),
     )
 )

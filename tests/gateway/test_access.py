@@ -265,7 +265,7 @@ COOKIES = (
     (b"hostd=1", b""),
     (b"a=b; hostd=1; c=d", b"a=b; c=d"),
     (b"hostd-console=1;hostd-link=2; x=y", b"x=y"),
-    (b"__Host-hostd=1; __Secure-hostd-console=2; __host-HOSTD=3", b""),
+    (b"__Host-hostd=1; __Secure-hostd-console=2; __host-HOSTD=3; __Host-Http-hostd=4", b""),
     (b"hostd; hostd =1;  hostd\t=2", b""),
     (b"hostdata=1; my-hostd=2; x=hostd", b"hostdata=1; my-hostd=2; x=hostd"),
     (b'_streamlit_xsrf="2|a|b"; hostd=1', b'_streamlit_xsrf="2|a|b"'),
