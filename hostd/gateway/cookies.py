@@ -19,11 +19,12 @@ _MOST = 4
 
 _NOT_FOR_APPS = re.compile(
     rb"\r\n(?:set-cookie:[ \t=]*" + _NAME + rb"[ \t]*(?=[=;\r])"
-    rb"|service-worker-allowed:|clear-site-data:|strict-transport-security:|alt-svc:)[^\r\n]*",
+    rb"|service-worker-allowed:|cross-origin-opener-policy:|clear-site-data:|strict-transport-security:|alt-svc:)[^\r\n]*",
     re.IGNORECASE,
 )
 """Response fields that act on more than the app's own path: the platform's cookies; a service worker for the
-whole origin, console included; everybody's cookies deleted; how the whole host is reached."""
+whole origin, console included; a hand kept on the console's window; everybody's cookies deleted; how the
+whole host is reached."""
 
 
 def is_ours(name: bytes) -> bool:
@@ -45,14 +46,14 @@ def ours(field: bytes) -> bytes:
     return b"; ".join(pair.strip() for pair in field.split(b";") if is_ours(_name(pair)))
 
 
-def values(field: bytes, name: bytes) -> Iterator[bytes]:
-    """The values of the cookies called ``name``, with __Secure- or without, a few at most."""
+def values(field: bytes, name: bytes, most: int | None = _MOST) -> Iterator[bytes]:
+    """The values of the cookies called ``name``, with __Secure- or without; None is all of them."""
     found = 0
     for pair in field.split(b";"):
         if _name(pair).removeprefix(b"__Secure-") == name:
             yield pair.partition(b"=")[2].strip()
             found += 1
-            if found == _MOST:
+            if found == most:
                 return
 
 

@@ -104,10 +104,13 @@ class Page(Exchange):
         body, tag = self._kept_body, _HEAD_TAG.search(self._kept_body)
         if tag is None or _ROOT not in body:
             return self._kept_head + body
-        statics, key = self.client.gateway.statics, self.target.route.static
-        shared, rest = statics.shared_page(key, body[tag.end() :])
-        body = b"%b%b%b" % (body[: tag.end()], self._script(shared), rest)
+        body = self.marked(body[: tag.end()], body[tag.end() :])
         return _fresh(self._kept_head, b"Content-Length: %d\r\n" % len(body)) + body
+
+    def marked(self, before: bytes, after: bytes) -> bytes:
+        """The page, with what is put between its head tag and the rest."""
+        shared, rest = self.client.gateway.statics.shared_page(self.target.route.static, after)
+        return before + self._script(shared) + rest
 
     def _script(self, shared: str) -> bytes:
         gateway = self.client.gateway

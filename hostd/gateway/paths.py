@@ -28,6 +28,9 @@ _HEALTH = (b"_stcore/health", b"healthz")
 _MARK = re.compile(rb"~r([1-9][0-9]{0,8})(?:\.([1-9][0-9]{0,2}))?/")
 
 
+_PROOF = re.compile(rb"~t([0-9a-f]{32})/")
+
+
 class Kind(Enum):
     """Where a path leads."""
 
@@ -47,6 +50,7 @@ class Place(NamedTuple):
     processes (``~r3.2``, else the first); the mark is in neither.
     ``hidden``: this is an endpoint of Streamlit that is not for visitors: metrics, script runs. ``pings``:
     it asks for an app's health, as monitors do, and is no visit. ``link``: it is an app's secret link.
+    ``proof`` is what a WebSocket of the console shows (see ``console``); it is in neither as well.
     """
 
     kind: Kind
@@ -58,6 +62,7 @@ class Place(NamedTuple):
     hidden: bool = False
     pings: bool = False
     link: bool = False
+    proof: bytes = b""
 
     @property
     def wrong_base(self) -> bool:
@@ -101,7 +106,7 @@ def _split(path: bytes, prefix: bytes) -> Place:
         return Place(Kind.HOME, local)
     head, _, tail = local[1:].partition(b"/")
     if head == b"console":
-        return Place(Kind.CONSOLE, local, rest=tail if len(local) > len(b"/console") else None)
+        return _of_console(local, tail)
     if head == b"apps" and tail:
         app_id, slash, rest = tail.partition(b"/")
         if app_id == SHARED:
@@ -110,6 +115,14 @@ def _split(path: bytes, prefix: bytes) -> Place:
             return _marked(app_id, mark, rest[mark.end() :])
         return Place(Kind.APP, local, app_id.decode("latin-1"), rest if slash else None)
     return Place(Kind.PLAIN, local)
+
+
+def _of_console(local: bytes, tail: bytes) -> Place:
+    shown = _PROOF.match(tail)
+    if shown is not None:
+        rest = tail[shown.end() :]
+        return Place(Kind.CONSOLE, b"/console/" + rest, rest=rest, proof=shown[1])
+    return Place(Kind.CONSOLE, local, rest=tail if len(local) > len(b"/console") else None)
 
 
 def _marked(app_id: bytes, mark: re.Match[bytes], rest: bytes) -> Place:

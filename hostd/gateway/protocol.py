@@ -6,6 +6,7 @@ from time import monotonic
 
 from hostd.gateway.affinity import choose
 from hostd.gateway.asset import Asset
+from hostd.gateway.console import ConsolePage, opens_page, refused
 from hostd.gateway.exchange import Exchange
 from hostd.gateway.hand_over import HandedOver
 from hostd.gateway.head import MAX_HEAD, Field, Head, upstream_head
@@ -126,8 +127,9 @@ class GatewayProtocol(Reading):
         """The apps' and the console's: one exchange, or an answer of our own."""
         if place.kind is _SHARED:
             return self._shared(head, place.rest or b"")
-        table = self.gateway.lookup()
-        route = table.console if place.kind is _CONSOLE else table.apps.get(place.app_id)
+        if place.kind is _CONSOLE:
+            return self._console(head, place)
+        route = self.gateway.lookup().apps.get(place.app_id)
         told = b""
         if route is not None and (route.access is not None or place.link):
             sight = self.gateway.keeper.ask(head, place, route)
@@ -142,16 +144,34 @@ class GatewayProtocol(Reading):
         page = is_page(head, place, route)
         target = choose(self.gateway.sessions, self.gateway.loads, head, place, route, page=page)
         if target is None:
-            trouble = None if route.port is None else Trouble.FULL
-            return self._reply(head, self.gateway.pages.for_route(head, 503, route, trouble))
-        host = b"" if head.get(b"host") else self._local_host()
-        path = self.gateway.prefix + place.local
-        console = place.kind is _CONSOLE
-        request = upstream_head(head, path, self.forwarding, host, whole=page, console=console, more=told)
+            return self._nowhere(head, route)
+        request = self._request(head, place, whole=page, more=told)
         kind = Page if page else Asset if target.others else Squeezed if squeezes(head, place) else Exchange
         if head.websocket and self.gateway.hand_over.wanted(self, head, place, target):
             kind = HandedOver
         return kind(self, head, place, target, request, keep_alive=head.keep_alive)
+
+    def _console(self, head: Head, place: Place) -> Turn:
+        route = self.gateway.lookup().console
+        answer = self._own_answer(head, place, route) or refused(head, place)
+        if answer is not None:
+            return self._reply(head, answer)
+        target = choose(self.gateway.sessions, self.gateway.loads, head, place, route, page=False)
+        if target is None:
+            return self._nowhere(head, route)
+        page = opens_page(head, place)
+        request = self._request(head, place, whole=page)
+        kind = ConsolePage if page else Squeezed if squeezes(head, place) else Exchange
+        return kind(self, head, place, target, request, keep_alive=head.keep_alive)
+
+    def _request(self, head: Head, place: Place, *, whole: bool, more: bytes = b"") -> bytes:
+        host = b"" if head.get(b"host") else self._local_host()
+        path, console = self.gateway.prefix + place.local, place.kind is _CONSOLE
+        return upstream_head(head, path, self.forwarding, host, whole=whole, console=console, more=more)
+
+    def _nowhere(self, head: Head, route: Route) -> Reply:
+        trouble = None if route.port is None else Trouble.FULL
+        return self._reply(head, self.gateway.pages.for_route(head, 503, route, trouble))
 
     def _own_answer(self, head: Head, place: Place, route: Route | None) -> Answer | None:
         """What no app is asked for."""

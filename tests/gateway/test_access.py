@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -458,3 +459,71 @@ def test_a_socket_of_a_private_app_is_not_handed_over(
     assert offered == []
     open_socket(house, stack, "/apps/public/~r1/_stcore/stream", "hostd=ann")
     assert offered == [house.app.port]
+
+
+def console_page(house: House, *headers: str) -> Answer:
+    """The console's page, as a browser opens it."""
+    return ask(house, get("/console/", *PAGE, *headers))
+
+
+@pytest.fixture
+def console(house: House, backend: StartBackend) -> House:
+    """The console answers with a page of Streamlit's kind."""
+
+    def script(wire: Wire) -> None:
+        while True:
+            head = wire.head()
+            house.app.heads.append(head)
+            if b"Upgrade: websocket" in head:
+                wire.send(SWITCH)
+                wire.more()
+                return
+            wire.send(plain(b'<head><div id="root">', b"Content-Type: text/html", b"ETag: x"))
+
+    route = replace(house.door.table.console, port=backend(script).port)
+    house.door.table = RoutingTable(route, house.door.table.apps)
+    return house
+
+
+def test_the_consoles_page_is_alone(console: House) -> None:
+    """Nobody frames it, fetches it by a script, or keeps a hand on its window."""
+    answer = console_page(console)
+    assert answer.one("x-frame-options") == b"DENY"
+    assert answer.one("content-security-policy") == b"frame-ancestors 'none'"
+    assert answer.one("cross-origin-opener-policy") == b"same-origin"
+    before = len(console.seen())
+    for dest in ("empty", "iframe", "object", "embed", "script", "worker", "serviceworker", "style"):
+        for path in ("/console/", "/console/apps?x=y", "/console/~t" + "0" * 32 + "/"):
+            answer = ask(console, get(path, "Accept: text/html", f"Sec-Fetch-Dest: {dest}"))
+            assert answer.status == 403
+    assert len(console.seen()) == before
+    for path, dest in (("static/x.js", "script"), ("favicon.png", "image"), ("_stcore/health", "empty")):
+        assert ask(console, get(f"/console/{path}", f"Sec-Fetch-Dest: {dest}")).status == 200
+
+
+def test_the_consoles_socket_needs_the_proof_of_its_page(console: House) -> None:
+    """Where there is the console's cookie; the app behind sees neither proof nor mark."""
+    cookie = "Cookie: a=b; hostd-console=value"
+    page = console_page(console, cookie).body.decode()
+    proof = re.search(r'"([0-9a-f]{32})"', page)
+    assert proof is not None
+    good, bad = f"/console/~t{proof[1]}/_stcore/stream", f"/console/~t{'0' * 32}/_stcore/stream"
+    before = len(console.seen())
+    assert status_of(console, get(good, *UPGRADE, cookie)) == 101
+    assert console.seen()[-1].startswith(b"GET /console/_stcore/stream HTTP/1.1")
+    assert status_of(console, get("/console/_stcore/stream", *UPGRADE)) == 101
+    assert len(console.seen()) == before + 2
+    for path in (bad, "/console/_stcore/stream", "/console/x/_stcore/stream", "/console/stream"):
+        assert status_of(console, get(path, *UPGRADE, cookie)) == 403
+    for more in ("hostd-console=mine; a=b; hostd-console=value", "hostd-console=v"):
+        assert status_of(console, get(good, *UPGRADE, f"Cookie: {more}")) == 403
+    crowd = "; ".join(["hostd-console=mine"] * 20)
+    known = re.search(r'"([0-9a-f]{32})"', console_page(console, f"Cookie: {crowd}").body.decode())
+    assert known is not None
+    path = f"/console/~t{known[1]}/_stcore/stream"
+    assert status_of(console, get(path, *UPGRADE, f"Cookie: {crowd}; hostd-console=value")) == 403
+
+
+def test_a_page_without_a_cookie_needs_no_proof(console: House) -> None:
+    """It is as Streamlit made it."""
+    assert console_page(console, "Cookie: hostd=ann").body == b'<head><div id="root">'
