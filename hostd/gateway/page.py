@@ -121,6 +121,7 @@ class Page(Exchange):
             generation=generation_of(self.target.route, self.port),
             components="_stcore/bidi-components/",
             shared=shared,
+            guarded=self.target.route.access is not None,
         ).encode()
 
 
