@@ -6,7 +6,6 @@ import json
 import re
 import socket
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,91 +15,8 @@ import pytest
 from hostd import settings
 from hostd.api.rules import RULES, Needs
 from hostd.main import build, create_app
-
-from .platform import HELLO, Platform, assert_problem, platform, until
-
-PASSWORD = "correct horse battery"
-
-
-class Client:
-    """Somebody with a bearer; a connection for each call, so that none is left open."""
-
-    def __init__(self, made: Platform, bearer: str = "") -> None:
-        self._api = f"{made.url}/api"
-        self.bearer = bearer
-
-    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        """One call."""
-        headers = {"Authorization": f"Bearer {self.bearer}"} if self.bearer else {}
-        headers |= more.pop("headers", {})
-        return httpx.request(method, self._api + path, headers=headers, trust_env=False, timeout=60, **more)
-
-    def get(self, path: str, **more: Any) -> httpx.Response:
-        """Read."""
-        return self.request("GET", path, **more)
-
-    def post(self, path: str, **more: Any) -> httpx.Response:
-        """Make."""
-        return self.request("POST", path, **more)
-
-    def patch(self, path: str, **more: Any) -> httpx.Response:
-        """Change."""
-        return self.request("PATCH", path, **more)
-
-    def put(self, path: str, **more: Any) -> httpx.Response:
-        """Set."""
-        return self.request("PUT", path, **more)
-
-    def delete(self, path: str) -> httpx.Response:
-        """Take away."""
-        return self.request("DELETE", path)
-
-
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    """A platform where people sign in; installs end at once, so that apps fail and cost nothing."""
-    file = tmp_path_factory.mktemp("secret") / "password"
-    file.write_text(f"{PASSWORD}\n")
-    made = Platform(UV_OFFLINE="1", UV_NO_INDEX="1", STREAMLIT_HOST_ADMIN_PASSWORD_FILE=str(file))
-    made.settings["UV_CACHE_DIR"] = str(made.data / "empty-cache")
-    made.start(wait=False)
-    made.api.headers["Authorization"] = f"Bearer {until(lambda: first_sign_in(made), 60, what='the API')}"
-    yield made
-    made.close()
-
-
-def first_sign_in(made: Platform) -> str:
-    """The first admin's bearer, once the API answers."""
-    try:
-        answer = sign_in(made, "admin")
-    except httpx.TransportError:
-        return ""
-    return str(answer.json().get("token", ""))
-
-
-def bearer_of(made: Platform) -> str:
-    """The bearer that a platform's own client has."""
-    return made.api.headers["Authorization"].removeprefix("Bearer ")
-
-
-def sign_in(made: Platform, name: str, password: str = PASSWORD, **headers: str) -> httpx.Response:
-    """What a sign-in answers."""
-    fields = {"name": name, "password": password}
-    return httpx.post(f"{made.url}/api/session", data=fields, headers=headers, trust_env=False, timeout=60)
-
-
-@pytest.fixture(scope="module")
-def people(house: Platform) -> dict[str, Client]:
-    """One of each kind; ``read`` is a token of ``anna``, the publisher."""
-    found = {"admin": Client(house, bearer_of(house)), "nobody": Client(house)}
-    for name, role in (("anna", "publisher"), ("bert", "publisher"), ("vera", "viewer")):
-        answer = house.api.post("/users", data={"name": name, "password": PASSWORD, "role": role})
-        assert answer.status_code == 201, answer.text
-        assert answer.headers["location"].endswith(f"/api/users/{name}")
-        found[name] = Client(house, sign_in(house, name).json()["token"])
-    token = found["anna"].post("/tokens", data={"label": "reader", "scope": "read"}).json()
-    found["read"] = Client(house, token["token"])
-    return found
+from tests.people.house import PASSWORD, Client, sign_in
+from tests.platform import HELLO, Platform, assert_problem, platform, until
 
 
 @pytest.fixture(scope="module")
