@@ -22,6 +22,8 @@ from hostd.lifecycle.environment import ROOT, console_spec
 from hostd.programs import Program
 from hostd.settings import Settings
 from hostd.templating import Templates
+from hostd.vault import conceal_all
+from hostd.vault import keys as vault_keys
 
 SOCKET_PATH_LIMIT = 100
 """Bytes of a unix socket's path: 108 (unix(7)), less what supervisord adds while it creates it."""
@@ -33,10 +35,12 @@ def enter(settings: Settings) -> NoReturn:
     layout = Layout(settings.data)
     prepare(layout)
     lock = take_lock(layout)
+    vault_keys.load(settings, layout)
     check_ports(settings)
     check_isolation(settings)
     end_orphans(layout)
     drop_sections(layout)
+    conceal_all(layout)
     for problem in set_bad_sections_aside(layout):
         sys.stderr.write(f"hostd: {problem}\n")
     write_platform(settings, layout)

@@ -18,6 +18,7 @@ HostdError                      500  something broke; what to do is in the text
 ├── Unavailable                 503  try again later
 │   ├── NoFreePort
 │   ├── NoRoom
+│   ├── SecretsUnreadable            the key is another one, or a file is broken
 │   └── SupervisorUnavailable        supervisord did not answer
 ├── SupervisorFault                  supervisord answered with a fault
 ├── DiskFull                    507
@@ -122,6 +123,14 @@ class UnknownToken(RequestError):
 
     def __init__(self, token_id: str) -> None:
         super().__init__(f"There is no token '{token_id}'. GET /api/tokens lists those there are.")
+class UnknownName(RequestError):
+    """The app has no variable, or no secret, of this name."""
+
+    status = 404
+    title = "No such name"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The app has nothing called {name[:100]!r}.")
 
 
 class Conflict(RequestError):
@@ -173,6 +182,12 @@ class NoRoom(Unavailable):
     """One more app would not fit into the memory."""
 
     title = "No memory left"
+
+
+class SecretsUnreadable(Unavailable):
+    """An app's secrets can't be decrypted."""
+
+    title = "Secrets can't be read"
 
 
 class SupervisorUnavailable(Unavailable):

@@ -19,13 +19,18 @@ class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
 
-async def events(log: Path, lines: int, gone: Callable[[], bool]) -> AsyncIterator[str]:
-    """The tail and each new line, an event each, until ``gone``; a comment now and then in between."""
+async def events(
+    log: Path, lines: int, gone: Callable[[], bool], scrub: Callable[[str], str] = str
+) -> AsyncIterator[str]:
+    """The tail and each new line, an event each, until ``gone``; a comment now and then in between.
+
+    ``scrub`` takes out of a line what nobody may read.
+    """
     idle = 0
     async for line in runlog.follow(log, lines):
         idle = idle + 1 if line is None else 0
         if line is not None:
-            yield event(line)
+            yield event(scrub(line))
         elif idle % HEARTBEAT == 0:
             yield ": still here\n\n"
         if gone():

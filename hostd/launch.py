@@ -7,11 +7,13 @@ Run as ``python -I -S launch.py SPEC``. SPEC is a JSON file that only hostd writ
      "limits": {"memory_mb": 2000, "processes": 1000, "open_files": 4096, "file_mb": 10000, "nice": 5},
      "confine": {"read": [...], "write": [...], "unlisted": [...],
                  "tcp": {"bind": [8501, 0], "connect": [[1, 8079], [8081, 8499]]}},
-     "tmp": "..."}
+     "tmp": "...", "secrets": "...", "secrets_link": "..."}
 
-The last four are for what runs other people's code (hostd/confine); each may be missing or null. ``uid``: as
+All but the first line are for what runs other people's code (hostd/confine); each may be missing or null. ``uid``: as
 that user and group. ``confine``: folders to read, to change, to use without listing them; TCP ports.
 ``tmp``: a folder that is made or emptied.
+``secrets`` is the file with the app's secrets, ``secrets_link`` where else it is to be found. So that these
+stand in one place on the disk alone, they come into the environment here.
 
 So no text of a user ever stands in a supervisord file, and nothing of the platform's environment
 reaches the program. Standard library only: it runs before any environment is chosen, and once per start.
@@ -52,6 +54,11 @@ def become(spec_path: str) -> None:
     with open(spec_path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib would double the start-up
         spec = json.load(file)
     os.umask(0o077)
+    env = spec["env"]
+    if spec.get("secrets"):
+        from hostd import launch_secrets  # noqa: PLC0415 - few need it
+
+        env = env | launch_secrets.environment(spec["secrets"])
     if any(spec.get(part) is not None for part in ("uid", "limits", "confine")):
         from hostd.confine.enter import enter  # noqa: PLC0415 - the platform's own programs need none of it
 
@@ -60,7 +67,9 @@ def become(spec_path: str) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.chdir(spec["cwd"])
         _tie()
-    os.execve(spec["argv"][0], spec["argv"], spec["env"])  # noqa: S606 - that is its purpose
+    if spec.get("secrets_link"):
+        launch_secrets.link(spec["secrets_link"], spec["secrets"])
+    os.execve(spec["argv"][0], spec["argv"], env)  # noqa: S606 - that is its purpose
 
 
 def _tie() -> None:

@@ -75,6 +75,19 @@ class AppLayout:
         return self.root / "home"
 
     @property
+    def secrets(self) -> Path:
+        """The folder of the app's secrets (see hostd/vault)."""
+        return self.root / "secrets"
+
+    def sealed(self, number: int) -> Path:
+        """The secrets that release ``number`` runs with, encrypted."""
+        return self.secrets / f"{number}.json"
+
+    def secrets_toml(self, program: str) -> Path:
+        """The secrets in the clear, for the app alone, while ``program`` is to run."""
+        return self.secrets / f"{program}.toml"
+
+    @property
     def releases(self) -> Path:
         """The folder of all releases."""
         return self.root / "releases"
@@ -141,6 +154,11 @@ class Layout:
         return self.supervisor / "events.sock"
 
     @property
+    def secrets_key(self) -> Path:
+        """The key of all secrets, unless a setting names another."""
+        return self.root / "secrets.key"
+
+    @property
     def hand_over(self) -> Path:
         """By port, where apps' processes take visitors' sockets (hostd/runner.py), and how many they have."""
         return self.supervisor / "hand_over"
@@ -205,3 +223,14 @@ def parse_replica(program: str) -> tuple[str, int, int] | None:
     first, separator, replica = program.rpartition("-")
     release = parse_program(first) if separator and replica.isdecimal() else None
     return None if release is None else (*release, int(replica))
+
+
+def owner(program: str) -> tuple[str, int]:
+    """(app_id, release) of the name of any program of a release. Raises ValueError when it is none's."""
+    first = parse_program(program)
+    if first is not None:
+        return first
+    more = parse_replica(program)
+    if more is None:
+        raise ValueError(f"{program!r} runs no release")
+    return more[:2]

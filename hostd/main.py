@@ -48,6 +48,8 @@ from hostd.static_files import StaticCopies
 from hostd.store import Store
 from hostd.supervisor import Changes, Supervisor
 from hostd.templating import Templates
+from hostd.vault import Vault
+from hostd.vault import keys as vault_keys
 
 log = logging.getLogger("hostd")
 CALLS_AT_ONCE = 200
@@ -69,9 +71,9 @@ class House:
 
 
 def build(settings: Settings) -> House:
-    """Make every room once."""
+    """Make every room once. Raises SettingsError when the key of the secrets can't be read."""
     layout, templates = Layout(settings.data), Templates()
-    store = Store(layout)
+    store, keys = Store(layout), vault_keys.load(settings, layout)
     registry = Registry(store, Route(Status.RUNNING, settings.console_port, "console"))
     supervisor = Supervisor(layout.socket)
     shared: Any = {
@@ -82,10 +84,16 @@ def build(settings: Settings) -> House:
         "registry": registry,
     }
     installer = Installer(**shared, slots=Slots(settings.parallel_installs))
+    vault = Vault(layout=layout, keys=keys)
     ports = Ports(settings.port_min, settings.port_max)
     room = memory.Room(settings.memory_reserve_mb)
     launcher = Launcher(
-        **shared, ports=ports, health=Health(), slots=Slots(settings.parallel_starts), room=room
+        **shared,
+        ports=ports,
+        health=Health(),
+        slots=Slots(settings.parallel_starts),
+        room=room,
+        vault=vault,
     )
     people = People(
         layout.people,

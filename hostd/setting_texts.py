@@ -50,6 +50,11 @@ def data_dir(text: str) -> Path:
     return path
 
 
+def absolute(text: str) -> str:
+    """A path that means the same from any folder."""
+    return str(Path(text).expanduser().absolute())
+
+
 def address(text: str) -> str:
     """An IP address to listen on."""
     try:

@@ -58,6 +58,8 @@ class Settings:
     admin_token: str = field(
         default="", repr=False, metadata={"name": PREFIX + "ADMIN_TOKEN", "parse": texts.token}
     )
+    secrets_key: str = field(default="", repr=False, metadata={"name": PREFIX + "SECRETS_KEY", "parse": str})
+    secrets_key_file: str = _setting("SECRETS_KEY_FILE", texts.absolute, "")
     allow_open: bool = _setting("ALLOW_OPEN", texts.boolean, False)
     max_upload_mb: int = _setting("MAX_UPLOAD_MB", texts.integer(1, 100_000), 200)
     install_timeout: int = _setting("INSTALL_TIMEOUT", texts.integer(1, 86_400), 900)

@@ -24,6 +24,8 @@ from supervisor.options import UnhosedConfigParser
 from supervisor.states import SupervisorStates
 from supervisor.xmlrpc import Faults, RPCError
 
+from hostd import supervised_secrets
+
 GONE_KEPT = 1000
 """Names of removed programs kept for ``getChanges``; past that it tells everything once more."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
@@ -215,6 +217,7 @@ def _announce_changes(address: str) -> None:
 def make(supervisord: Any, sections: str, events_socket: str = "", **_config: Any) -> HostdInterface:
     """The factory that ``supervisor.rpcinterface_factory`` names. ``sections`` is the folder of sections."""
     _stop_all_at_once(supervisord)
+    supervised_secrets.watch()
     if events_socket:
         _announce_changes(events_socket)
     return HostdInterface(supervisord, sections)

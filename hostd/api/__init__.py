@@ -19,12 +19,13 @@ from hostd.api.releases import ACCEPTED, Id, Language, ReleaseApi
 from hostd.api.rules import RULES, Calling, Door, Needs, manages, owns
 from hostd.api.scale import scale_form
 from hostd.api.shapes import AppOut, DeletedOut, HealthOut, LogsOut
+from hostd.api.variables import VariablesApi
 from hostd.api.views import Views, outside
 from hostd.errors import Forbidden, Invalid, SupervisorUnavailable
 from hostd.events import EventStream, events
 from hostd.isolation import Isolation
 from hostd.lifecycle import Lifecycle
-from hostd.lifecycle.releases import Wanted
+from hostd.lifecycle.wanted import Wanted
 from hostd.person import Caller, Means
 from hostd.problems import Problem
 from hostd.settings import Settings
@@ -89,6 +90,7 @@ class Api:
             ("GET", "/apps/{app_id}/logs", self.get_logs, {}),
             ("GET", "/apps/{app_id}/logs/stream", self.stream_logs, {"response_class": EventStream}),
             *releases.routes(form),
+            *VariablesApi(self._lifecycle, self._settings.public_base).routes(form),
             *AccessApi(self._lifecycle, self._views).routes(),
             *PeopleApi(self._signing, self._settings.public_base).routes(form),
             ("GET", "/health", self.get_health, {}),
@@ -180,7 +182,8 @@ class Api:
     def get_logs(self, app_id: Id, tail: Annotated[int, Query(ge=1, le=10_000)] = 200) -> LogsOut:
         """The last lines of run.log."""
         app = self._lifecycle.registry.get(app_id)
-        return LogsOut(app_id=app.app_id, logs=runlog.tail(self._lifecycle.layout.app(app.app_id).log, tail))
+        logs = runlog.tail(self._lifecycle.layout.app(app_id).log, tail)
+        return LogsOut(app_id=app.app_id, logs=self._lifecycle.releases.vault.scrubber(app_id).text(logs))
 
     async def stream_logs(self, app_id: Id, tail: Annotated[int, Query(ge=1, le=10_000)] = 200) -> Response:
         """run.log as Server-Sent Events: the tail, then each new line, until you leave or the app goes."""
@@ -189,6 +192,7 @@ class Api:
             self._lifecycle.layout.app(app_id).log,
             tail,
             lambda: self._lifecycle.registry.peek(app_id) is None,
+            self._lifecycle.releases.vault.scrubber(app_id).text,
         )
         return EventStream(followed, headers={"Cache-Control": "no-store"})
 

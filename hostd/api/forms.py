@@ -14,9 +14,10 @@ from pydantic import WithJsonSchema
 from hostd import bundles
 from hostd.api.rules import address_of, caller_of
 from hostd.errors import Invalid, UnsupportedMedia
-from hostd.lifecycle.environment import OURS
-from hostd.lifecycle.releases import Wanted
+from hostd.lifecycle.environment import is_ours
+from hostd.lifecycle.wanted import Wanted
 from hostd.models import Strategy
+from hostd.vault import parse as parse_secrets
 
 A_FILE = WithJsonSchema({"type": "string", "contentMediaType": "application/octet-stream"})
 """How a file that may be left out is described: pydantic would say 'or null', which no form can send."""
@@ -67,6 +68,7 @@ def release_form(  # noqa: PLR0917 - FastAPI reads the form's fields from here
         str | None, Form(description="How long open sessions go on; 0 ends them, '' is the default")
     ] = None,
     environment: Annotated[str | None, Form(description="A JSON object of names and texts")] = None,
+    secrets: Annotated[str | None, Form(description="The text of a secrets.toml: all secrets")] = None,
     note: Annotated[str, Form(description="A word about this release", max_length=1000)] = "",
     force: Annotated[bool, Query(description="Accept a first page that raises")] = False,
 ) -> Wanted:
@@ -88,8 +90,21 @@ def release_form(  # noqa: PLR0917 - FastAPI reads the form's fields from here
     }  # fmt: skip
     given |= dict.fromkeys(emptied & given.keys(), "")
     options = {name: _PARSERS[name](text.strip()) for name, text in given.items() if text is not None}
-    by = f"{caller_of(request).person.name} ({address_of(request)})"
-    return Wanted(upload=upload, options=options, by=by, note=note.strip(), force=force)
+    given_secrets = None if secrets is None and "secrets" not in emptied else parse_secrets(secrets or "")
+    return Wanted(
+        upload=upload,
+        options=options,
+        secrets=None if given_secrets is None else lambda _: given_secrets,
+        all_secrets=True,
+        by=who(request),
+        note=note.strip(),
+        force=force,
+    )
+
+
+def who(request: Request) -> str:
+    """Who asks, and from where."""
+    return f"{caller_of(request).person.name} ({address_of(request)})"
 
 
 def _check_one_way(upload: bundles.Upload) -> None:
@@ -132,17 +147,23 @@ def _git(text: str | None, ref: str | None, subdir: str | None) -> bundles.GitSo
     return bundles.GitSource(url=parts["url"], ref=ref or known["ref"], subdir=subdir or known["subdir"])
 
 
-def _environment(text: str) -> dict[str, str]:
+def environment_of(text: str) -> dict[str, str]:
+    """The variables in a JSON object. Raises Invalid."""
     try:
         found = json.loads(text or "{}")
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
         raise Invalid("environment", 'must be a JSON object of names and texts, such as {"REGION": "eu"}')
+    return checked_environment(found)
+
+
+def checked_environment(found: dict[str, str]) -> dict[str, str]:
+    """The same variables, if an app can have them. Raises Invalid."""
     for name, value in found.items():
         if not _NAME.fullmatch(name):
             raise Invalid("environment", f"{name[:50]!r} is no name for a variable")
-        if name in OURS or name.startswith("HOSTD_"):
+        if is_ours(name):
             raise Invalid("environment", f"{name} is set by hostd and can't be changed")
         if (not value.isprintable() and set(value) & {"\0"}) or not _is_text(value):
             raise Invalid("environment", f"{name} holds what no variable can hold")
@@ -192,7 +213,7 @@ _PARSERS: dict[str, Any] = {
     "as_of": _as_of,
     "strategy": _strategy,
     "drain_minutes": _drain_minutes,
-    "environment": _environment,
+    "environment": environment_of,
 }
 
 

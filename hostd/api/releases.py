@@ -15,7 +15,7 @@ from hostd.errors import Invalid, UnknownRelease
 from hostd.language import preferred_language
 from hostd.layout import ReleaseLayout
 from hostd.lifecycle import Lifecycle
-from hostd.lifecycle.releases import Wanted
+from hostd.lifecycle.wanted import Wanted
 from hostd.models import App
 from hostd.settings import Settings
 

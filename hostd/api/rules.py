@@ -74,6 +74,15 @@ RULES: Mapping[str, Needs] = {
     "drain_release": Needs.MANAGES_APP,
     "list_files": Needs.MANAGES_APP,
     "get_file": Needs.MANAGES_APP,
+    "list_variables": Needs.MANAGES_APP,
+    "set_variables": Needs.MANAGES_APP,
+    "set_variable": Needs.MANAGES_APP,
+    "delete_variable": Needs.MANAGES_APP,
+    "list_secrets": Needs.MANAGES_APP,
+    "set_secrets": Needs.MANAGES_APP,
+    "set_secret": Needs.MANAGES_APP,
+    "delete_secrets": Needs.MANAGES_APP,
+    "delete_secret": Needs.MANAGES_APP,
 }
 """By operation id."""
 

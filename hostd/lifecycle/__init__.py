@@ -22,7 +22,8 @@ from hostd.lifecycle import outcomes, recovery
 from hostd.lifecycle.deploy import Deployer
 from hostd.lifecycle.observe import Observer
 from hostd.lifecycle.registry import Registry, Ticket
-from hostd.lifecycle.releases import Releases, Wanted
+from hostd.lifecycle.releases import Releases
+from hostd.lifecycle.wanted import Wanted
 from hostd.lifecycle.workers import Workers
 from hostd.models import App, Failure, FailureKind, Status, Wish
 from hostd.runlog import say
@@ -60,6 +61,7 @@ class Lifecycle:
             store=self.store,
             registry=self.registry,
             ports=self.deployer.launcher.ports,
+            vault=self.deployer.launcher.vault,
             wake=self.workers.wake,
         )
 

@@ -53,11 +53,14 @@ class Drainer:
             self._quiet.pop(port, None)
 
     def running(self, app: App, base: str) -> Draining | None:
-        """The target, if it drains and answers at ``base``: then it just gets new visitors again."""
-        old = drains(app, app.target)
-        if old is None or old.ended:
+        """The target, if it drains and answers at ``base``: then it just gets new visitors again.
+
+        Unless the app's secrets were changed since it started.
+        """
+        old, name = drains(app, app.target), program_name(app.app_id, app.target)
+        if old is None or old.ended or not self.launcher.vault.runs_with(app.app_id, app.target, name):
             return None
-        state = self.launcher.supervisor.state(program_name(app.app_id, app.target))
+        state = self.launcher.supervisor.state(name)
         alive = state is not None and state.alive
         return old if alive and self.launcher.health.ready(old.port, base) else None
 
@@ -75,6 +78,7 @@ class Drainer:
             self._carry_on(app_id, number)
             say(self.layout.app(app_id).log, f"drain: release {number} has ended")
             self.registry.amend(None, app_id, lambda app: _without(app, number))
+            self.launcher.forget_secrets(app_id)
 
     def begin(self, app: App, minutes: float) -> dict[str, Any]:
         """The changes that make the release that served until now a draining one, or one that has ended."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
+from typing import Any
+
+from packaging.version import InvalidVersion, Version
 
 from hostd import viewer
 from hostd.confine import limits
@@ -12,6 +16,7 @@ from hostd.layout import AppLayout, Layout
 from hostd.lifecycle.confinement import confined, temporary
 from hostd.models import App, Asked
 from hostd.settings import Settings
+from hostd.store import read_json
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -33,9 +38,12 @@ _STREAMLIT = {
 
 
 def launch_spec(
-    settings: Settings, app: App, layout: AppLayout, asked: Asked, port: int
+    settings: Settings, app: App, layout: AppLayout, asked: Asked, port: int, *, secrets: Path | None = None
 ) -> dict[str, object]:
-    """The spec of an app's program; nothing of the platform's own environment is in it."""
+    """The spec of an app's program; nothing of the platform's own environment is in it.
+
+    ``secrets`` is the file where the app finds its secrets, None when it has none.
+    """
     release = layout.release(asked.release)
     venv = release.venv.resolve()
     env = {
@@ -61,7 +69,31 @@ def launch_spec(
     if settings.hand_over:
         argv = [f"{venv}/bin/python", str(RUNNER), *argv]
         env["HOSTD_HAND_OVER"] = str(Layout(settings.data).hand_over / str(port))
-    return {"argv": argv, "env": env, "cwd": str(release.bundle), **confined(settings, layout, release, port)}
+    spec = {"argv": argv, "env": env, "cwd": str(release.bundle), **confined(settings, layout, release, port)}
+    return spec if secrets is None else _with_secrets(spec, secrets, layout, asked)
+
+
+def _with_secrets(
+    spec: dict[str, Any], secrets: Path, layout: AppLayout, asked: Asked
+) -> dict[str, object]:
+    """The same with the file of the secrets; Streamlit is told it, or finds it by a link before 1.40.
+
+    STREAMLIT_SECRETS_FILES is cut at blanks (click's ``envvar_list_splitter``); later files go before.
+    """
+    confine = {**spec["confine"], "read": [*spec["confine"]["read"], str(secrets)]}
+    home = layout.home / ".streamlit" / "secrets.toml"
+    version = read_json(layout.release(asked.release).record).get("streamlit_version") or ""
+    if not _knows_secrets_files(version) or re.search(r"\s", str(layout.root)):
+        return {**spec, "confine": confine, "secrets": str(secrets), "secrets_link": str(home)}
+    env = {**spec["env"], "STREAMLIT_SECRETS_FILES": f"{home} .streamlit/secrets.toml {secrets}"}
+    return {**spec, "confine": confine, "secrets": str(secrets), "env": env}
+
+
+def _knows_secrets_files(version: str) -> bool:
+    try:
+        return Version(version) >= Version("1.40")
+    except InvalidVersion:
+        return False
 
 
 OURS = frozenset(
@@ -73,6 +105,11 @@ OURS = frozenset(
     )
 )
 """Names that hostd sets for every app, so that an app's own environment can't."""
+
+
+def is_ours(name: str) -> bool:
+    """Whether hostd sets the variable ``name``, or reads it itself."""
+    return name in OURS or name.startswith("HOSTD_")
 
 
 def console_spec(settings: Settings) -> dict[str, object]:

@@ -5,7 +5,7 @@ An app whose packages are too new for it gets one more try, with those of its ow
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hostd import builds, bundles, diagnosis, store
 from hostd.errors import AppFailed
@@ -80,12 +80,14 @@ class Gate:
         return failure
 
     def _session(self, ticket: Ticket, app: App, port: int) -> FirstSession:
-        return open_first_session(
+        session = open_first_session(
             port,
             f"{self.settings.path_prefix}/apps/{app.app_id}",
             timeout=self.settings.first_session_timeout,
             told_to_stop=lambda: not ticket.valid(),
         )
+        scrub = self.launcher.vault.scrubber(app.app_id).text
+        return replace(session, message=scrub(session.message), frames=tuple(map(scrub, session.frames)))
 
     def _may_look_back(self, app: App, asked: Asked) -> bool:
         release = self._release(app, asked)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from hostd import diagnosis, programs, store
-from hostd.errors import AppFailed, NoFreePort, NoRoom
+from hostd.errors import AppFailed, NoFreePort, NoRoom, SecretsUnreadable
 from hostd.health import End, Health, Ports
-from hostd.layout import Layout, parse_program, program_name
+from hostd.layout import Layout, owner, parse_program, program_name
 from hostd.lifecycle import outcomes
 from hostd.lifecycle.environment import launch_spec
 from hostd.lifecycle.registry import Registry, Ticket
@@ -19,6 +20,7 @@ from hostd.runlog import say, tail
 from hostd.settings import Settings
 from hostd.supervisor import EXITED, Supervisor
 from hostd.templating import Templates
+from hostd.vault import Vault
 
 TAIL_LINES = 400
 """Of the log, for the diagnosis; what a failure shows of them is less."""
@@ -42,6 +44,7 @@ class Launcher:
     health: Health
     slots: Slots
     room: Room
+    vault: Vault
 
     def start(self, ticket: Ticket, app: App, number: int, replica: int = 1) -> int:
         """Start a release's program and wait until it serves. Returns its port.
@@ -76,7 +79,11 @@ class Launcher:
             time.sleep(0.2)
 
     def await_ready(self, ticket: Ticket, app: App, name: str, port: int) -> None:
-        """Wait until the program ``name`` serves on ``port``. Raises AppFailed, Interrupted."""
+        """Give the program ``name`` its secrets, which its launcher waits for, and wait until it serves.
+
+        Raises AppFailed, Interrupted.
+        """
+        self._reveal(app.app_id, name)
         end = self.health.wait(
             port,
             f"{self.settings.path_prefix}/apps/{app.app_id}",
@@ -102,6 +109,7 @@ class Launcher:
     def stop(self, name: str) -> None:
         """Stop a program and give its port back; it stays known, so that operators can start it."""
         self.supervisor.stop(name)
+        self.vault.conceal(owner(name)[0], name)
         self.ports.release(name)
 
     def rest(self, app_id: str, number: int) -> None:
@@ -116,21 +124,33 @@ class Launcher:
         """Stop and forget a program of a release, and give its port back."""
         name = program_name(app_id, number, replica)
         self.supervisor.remove(name, self.layout.section(name))
+        self.vault.conceal(app_id, name)
         self.ports.release(name)
 
     def drop_others(self, app: App, *keep: int | None) -> None:
         """Forget every program of the app's but those of the releases to ``keep``."""
         for name in list(self.supervisor.states()):
-            owner = parse_program(name)
-            if owner is not None and owner[0] == app.app_id and owner[1] not in keep:
-                self.drop(*owner)
+            parsed = parse_program(name)
+            if parsed is not None and parsed[0] == app.app_id and parsed[1] not in keep:
+                self.drop(*parsed)
         self.ports.keep_only(app.app_id, *keep)
+        self.forget_secrets(app.app_id)
+
+    def forget_secrets(self, app_id: str) -> None:
+        """Forget the secrets of releases that run no more: what was replaced or deleted is gone for good."""
+
+        def decide(app: App) -> dict[str, Any]:
+            self.vault.keep_only(app_id, (app.release, app.target, *(old.release for old in app.draining)))
+            return {}
+
+        self.registry.amend(None, app_id, decide)
 
     def _launch(self, name: str, app: App, number: int, port: int) -> None:
         app_layout = self.layout.app(app.app_id)
         (app_layout.home / "storage").mkdir(mode=0o700, parents=True, exist_ok=True)
         asked = outcomes.asked(app_layout.release(number))
-        spec = launch_spec(self.settings, app, app_layout, asked, port)
+        secrets = app_layout.secrets_toml(name) if self.vault.has_any(app.app_id, number) else None
+        spec = launch_spec(self.settings, app, app_layout, asked, port, secrets=secrets)
         store.write_json(self.layout.spec(name), spec)
         program = programs.app_program(self.layout, name, app_layout.log)
         text = programs.render(self.templates, program)
@@ -139,6 +159,12 @@ class Launcher:
             return
         self.supervisor.stop(name)  # a killed hostd's start has the spec of before, with its port
         self.supervisor.start(name)
+
+    def _reveal(self, app_id: str, name: str) -> None:
+        try:
+            self.vault.reveal(app_id, owner(name)[1], name)
+        except SecretsUnreadable as error:
+            raise AppFailed(Failure(FailureKind.INTERNAL, str(error))) from None
 
     def _lease(self, name: str, preferred: int | None) -> int:
         try:

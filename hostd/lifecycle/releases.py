@@ -19,29 +19,15 @@ from hostd.layout import AppLayout, Layout, ReleaseLayout, program_name
 from hostd.lifecycle import outcomes
 from hostd.lifecycle.draining import drains
 from hostd.lifecycle.registry import Registry
+from hostd.lifecycle.wanted import Wanted
 from hostd.models import App, Asked, Deploying, Options, Source, Status, Step, Wish
 from hostd.runlog import now, say
 from hostd.scale import Scale
 from hostd.settings import Settings
 from hostd.store import Store, translated
+from hostd.vault import Vault
 
 _AS_IT_IS: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What a request brings for a release. ``options`` holds only what is to be another than before."""
-
-    upload: bundles.Upload = field(default_factory=bundles.Upload)
-    options: Mapping[str, Any] = field(default_factory=dict)
-    by: str = ""
-    note: str = ""
-    force: bool = False
-
-    @property
-    def empty(self) -> bool:
-        """Whether a release of this would be the one of before."""
-        return self.upload.empty and not self.options
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +39,7 @@ class Releases:
     store: Store
     registry: Registry
     ports: Ports
+    vault: Vault
     wake: Callable[[str], None]
     _updating: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
@@ -116,7 +103,13 @@ class Releases:
             if number == current.target == current.release and current.status is Status.RUNNING:
                 return
             changes = {"target": number, "force": force, **outcomes.described(folder.release(number))}
-            self._ask(app_id, lambda now: changes | _asked_to_run(now, number))
+
+            def decide(now: App) -> dict[str, Any]:
+                if number not in (now.release, now.target):
+                    self.vault.carry(app_id, now.target, number)  # a secret that was replaced is void
+                return changes | _asked_to_run(now, number)
+
+            self._ask(app_id, decide)
 
     def check_draining(self, app_id: str, number: int) -> None:
         """Raises UnknownApp, UnknownRelease, Conflict when the release does not drain."""
@@ -134,31 +127,38 @@ class Releases:
         number = max([current.target, *bundles.numbers(folder)]) + 1
         base = folder.release(current.target)
         before = outcomes.asked(base)
+        changed = wanted.secrets_after(self.vault, app_id, current.target)
         made = self._lay_down(folder, number, wanted, base, before)
         release = folder.release(number)
         same = (made.source.sha256, made.options) == (before.source.sha256, before.options)
         try:
-            if same and not even_if_same:
+            if same and changed is None and not even_if_same:
                 return self._ask(app_id, lambda _: changes), None
             asked = {**changes, **outcomes.described(release), "target": number, "force": wanted.force}
-            return self._ask(app_id, lambda now: asked | _asked_to_run(now, number)), number
+
+            def decide(now: App) -> dict[str, Any]:
+                # With the registry locked: nobody takes them for those of a release that is no more.
+                if changed is None:
+                    self.vault.carry(app_id, current.target, number)
+                else:
+                    self.vault.keep(folder, app_id, number, changed)
+                return asked | _asked_to_run(now, number)
+
+            return self._ask(app_id, decide), number
         finally:
             app = self.registry.peek(app_id)
             if app is None or app.target < number:
                 shutil.rmtree(release.root, ignore_errors=True)
+                folder.sealed(number).unlink(missing_ok=True)
 
     def _lay_down(
         self, folder: AppLayout, number: int, wanted: Wanted, base: ReleaseLayout | None, before: Asked | None
     ) -> Asked:
-        options = replace(before.options if before else Options(), **wanted.options)
-        if wanted.upload.trees and not wanted.upload.overlay and "entry" not in wanted.options:
-            options = replace(options, entry=None)  # it was an entry of another tree
-        source = before.source if before else Source()
         asked = Asked(
             release=number,
             created_at=now(),
-            source=source,
-            options=options,
+            source=before.source if before else Source(),
+            options=wanted.options_after(before.options if before else Options()),
             by=wanted.by,
             note=wanted.note,
         )
@@ -201,6 +201,7 @@ class Releases:
             temporary.releases.mkdir(parents=True)
             temporary.home.mkdir(mode=0o700)
             self._lay_down(temporary, 1, wanted, None, None)
+            self.vault.keep(temporary, app.app_id, 1, wanted.checked({}))
             app = replace(app, **outcomes.described(temporary.release(1)))
             self.store.save_in(temporary, app)
             say(temporary.log, f"create: {app.name}")

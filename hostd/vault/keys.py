@@ -1,0 +1,122 @@
+"""The platform's keys for secrets: from a file, from the environment, or made at the first start.
+
+The first key encrypts; those after it only decrypt what was encrypted before a rotation.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from hostd.errors import SecretsUnreadable, SettingsError
+from hostd.layout import Layout
+from hostd.settings import PREFIX, Settings
+from hostd.store import write_whole
+
+log = logging.getLogger(__name__)
+KEY_BYTES = 32
+"""AES-256."""
+NONCE_BYTES = 12
+"""As NIST SP 800-38D recommends for GCM: random, so fewer than 2**32 values by one key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """Keys of 32 bytes; ``path`` is the file they are from, None for the environment."""
+
+    keys: tuple[bytes, ...]
+    path: Path | None = None
+
+    @property
+    def current(self) -> str:
+        """The id of the key that encrypts."""
+        return key_id(self.keys[0])
+
+    def seal(self, plain: bytes, about: bytes) -> str:
+        """``plain`` encrypted by the first key, as Base64. ``about`` is bound to it, and not in it."""
+        nonce = os.urandom(NONCE_BYTES)
+        return base64.b64encode(nonce + AESGCM(self.keys[0]).encrypt(nonce, plain, about)).decode()
+
+    def open(self, sealed: str, about: bytes, key: str) -> bytes:
+        """What ``seal`` was given. Raises SecretsUnreadable."""
+        for known in self.keys:
+            if key_id(known) == key:
+                return _open(known, sealed, about)
+        raise SecretsUnreadable(f"Secrets are encrypted with another key ({key}) than hostd has.")
+
+
+def _open(key: bytes, sealed: str, about: bytes) -> bytes:
+    try:
+        data = base64.b64decode(sealed, validate=True)
+        return AESGCM(key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], about)
+    except (InvalidTag, ValueError):
+        raise SecretsUnreadable("A secret was changed on the disk, or is another app's.") from None
+
+
+def key_id(key: bytes) -> str:
+    """Tells keys apart and tells nothing of them: the beginning of a digest."""
+    return hashlib.sha256(b"hostd secrets key" + key).hexdigest()[:16]
+
+
+def new_key() -> bytes:
+    """A random key."""
+    return AESGCM.generate_key(KEY_BYTES * 8)
+
+
+def key_file(settings: Settings, layout: Layout) -> Path | None:
+    """The file that holds the keys; None when they stand in the environment."""
+    if settings.secrets_key:
+        return None
+    return Path(settings.secrets_key_file).expanduser() if settings.secrets_key_file else layout.secrets_key
+
+
+def load(settings: Settings, layout: Layout) -> Keyring:
+    """The keys; one is made when none is set and there is none yet. Raises SettingsError, DiskFull."""
+    path = key_file(settings, layout)
+    if path is None:
+        return Keyring(parse(settings.secrets_key.split(","), f"{PREFIX}SECRETS_KEY"))
+    if path == layout.secrets_key and not path.exists():
+        write_keys(path, [new_key()])
+        log.warning("secrets are encrypted with the key in %s, made just now: keep a copy elsewhere", path)
+    return read_keys(path)
+
+
+def read_keys(path: Path) -> Keyring:
+    """The keys in a file, one a line. Raises SettingsError."""
+    try:
+        lines = path.read_text(encoding="ascii").split()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "is no text"
+        raise SettingsError(f"{PREFIX}SECRETS_KEY_FILE={path}: can't be read: {why}") from None
+    return Keyring(parse(lines, f"{PREFIX}SECRETS_KEY_FILE={path}"), path)
+
+
+def write_keys(path: Path, keys: Sequence[bytes]) -> None:
+    """Keep keys, whole, for this user alone. Raises DiskFull, OSError."""
+    write_whole(path, "".join(f"{base64.b64encode(key).decode()}\n" for key in keys).encode())
+
+
+def parse(texts: Sequence[str], name: str) -> tuple[bytes, ...]:
+    """Keys from Base64 or hexadecimal. Raises SettingsError that names the setting, and never the text."""
+    keys = tuple(_key(text.strip()) for text in texts if text.strip())
+    if not keys or not all(len(key) == KEY_BYTES for key in keys):
+        raise SettingsError(f"{name}: must be 32 bytes as Base64 or hexadecimal (openssl rand -base64 32)")
+    return keys
+
+
+def _key(text: str) -> bytes:
+    try:
+        if len(text) == 2 * KEY_BYTES:
+            return bytes.fromhex(text)
+        return base64.b64decode(text, validate=True)
+    except (ValueError, binascii.Error):
+        return b""
