@@ -1,4 +1,7 @@
-"""``python -m hostd`` becomes supervisord; ``python -m hostd serve`` is the service that it runs."""
+"""``python -m hostd`` becomes supervisord; ``python -m hostd serve`` is the service that it runs.
+
+``python -m hostd rotate-secrets-key`` gives the apps' secrets another key.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,14 @@ def main(arguments: list[str]) -> int:
 
             serve()
             return 0
-        if arguments:
-            print("usage: python -m hostd [serve]", file=sys.stderr)
-            return 2
         from hostd import door, settings  # noqa: PLC0415
 
+        if arguments == ["rotate-secrets-key"]:
+            door.rotate_secrets_key(settings.load())
+            return 0
+        if arguments:
+            print("usage: python -m hostd [serve | rotate-secrets-key]", file=sys.stderr)
+            return 2
         door.enter(settings.load())
     except HostdError as error:
         print(f"hostd: {error}", file=sys.stderr)

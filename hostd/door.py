@@ -22,7 +22,7 @@ from hostd.lifecycle.environment import ROOT, console_spec
 from hostd.programs import Program
 from hostd.settings import Settings
 from hostd.templating import Templates
-from hostd.vault import conceal_all
+from hostd.vault import conceal_all, rotation
 from hostd.vault import keys as vault_keys
 
 SOCKET_PATH_LIMIT = 100
@@ -35,7 +35,7 @@ def enter(settings: Settings) -> NoReturn:
     layout = Layout(settings.data)
     prepare(layout)
     lock = take_lock(layout)
-    vault_keys.load(settings, layout)
+    vault_keys.load(settings, layout, lambda notice: sys.stderr.write(f"hostd: {notice}\n"))
     check_ports(settings)
     check_isolation(settings)
     end_orphans(layout)
@@ -56,6 +56,15 @@ def enter(settings: Settings) -> NoReturn:
             "PYTHONPATH": str(ROOT),
         },
     )
+
+
+def rotate_secrets_key(settings: Settings) -> None:
+    """Encrypt all secrets by a new key. Raises SettingsError, also while a platform runs on the folder."""
+    os.umask(0o077)
+    layout = Layout(settings.data)
+    prepare(layout)
+    take_lock(layout)
+    rotation.rotate(settings, layout, lambda notice: sys.stderr.write(f"hostd: {notice}\n"))
 
 
 def prepare(layout: Layout) -> None:

@@ -123,6 +123,8 @@ class UnknownToken(RequestError):
 
     def __init__(self, token_id: str) -> None:
         super().__init__(f"There is no token '{token_id}'. GET /api/tokens lists those there are.")
+
+
 class UnknownName(RequestError):
     """The app has no variable, or no secret, of this name."""
 

@@ -9,11 +9,11 @@ Run as ``python -I -S launch.py SPEC``. SPEC is a JSON file that only hostd writ
                  "tcp": {"bind": [8501, 0], "connect": [[1, 8079], [8081, 8499]]}},
      "tmp": "...", "secrets": "...", "secrets_link": "..."}
 
-All but the first line are for what runs other people's code (hostd/confine); each may be missing or null. ``uid``: as
-that user and group. ``confine``: folders to read, to change, to use without listing them; TCP ports.
-``tmp``: a folder that is made or emptied.
-``secrets`` is the file with the app's secrets, ``secrets_link`` where else it is to be found. So that these
-stand in one place on the disk alone, they come into the environment here.
+All but the first line are for what runs other people's code (hostd/confine); each may be missing or null.
+``uid``: as that user and group. ``confine``: folders to read, to change, to use without listing them; TCP
+ports. ``tmp``: a folder that is made or emptied. ``secrets``: the file with the app's secrets,
+``secrets_link`` where else it is to be found; so that these stand in one place on the disk alone, they come
+into the environment here.
 
 So no text of a user ever stands in a supervisord file, and nothing of the platform's environment
 reaches the program. Standard library only: it runs before any environment is chosen, and once per start.

@@ -68,7 +68,7 @@ class Scrubber:
         return text if self._pattern is None else self.data(text.encode(errors="replace")).decode()
 
     def split(self, data: bytes) -> tuple[bytes, bytes]:
-        """What can be let through, scrubbed; and the end of ``data``, which may be the beginning of a value."""
+        """What can be let through, scrubbed; and the end, which may be the beginning of a value."""
         if self._pattern is None:
             return data, b""
         start, cut, clean = 0, self._begun(data, 0), []

@@ -19,7 +19,7 @@ from hostd.errors import UnknownName
 from hostd.lifecycle import Lifecycle
 from hostd.lifecycle.wanted import Wanted
 from hostd.scrubbing import can_scrub
-from hostd.vault import Secrets, parse, tables
+from hostd.vault import parse, tables
 
 Name = Annotated[str, Path(description="The variable's name", max_length=200)]
 Dotted = Annotated[
@@ -127,10 +127,7 @@ class VariablesApi:
     def set_secret(self, response: Response, app_id: Id, name: Dotted, value: Value, by: By) -> SecretsOut:
         """Set one secret to a text. 202 when that makes a release, which is deployed."""
 
-        def change(before: Secrets) -> Secrets:
-            return tables.check({**before, name: value}, "name" if name not in before else "value")
-
-        return self._secrets(response, app_id, Wanted(secrets=change, by=by))
+        return self._secrets(response, app_id, Wanted(secrets=lambda before: {**before, name: value}, by=by))
 
     def delete_secret(self, response: Response, app_id: Id, name: Dotted, by: By) -> SecretsOut:
         """Take one secret away. 202: that makes a release, which is deployed."""

@@ -73,9 +73,7 @@ def launch_spec(
     return spec if secrets is None else _with_secrets(spec, secrets, layout, asked)
 
 
-def _with_secrets(
-    spec: dict[str, Any], secrets: Path, layout: AppLayout, asked: Asked
-) -> dict[str, object]:
+def _with_secrets(spec: dict[str, Any], secrets: Path, layout: AppLayout, asked: Asked) -> dict[str, object]:
     """The same with the file of the secrets; Streamlit is told it, or finds it by a link before 1.40.
 
     STREAMLIT_SECRETS_FILES is cut at blanks (click's ``envvar_list_splitter``); later files go before.

@@ -114,6 +114,7 @@ def _write_clear(path: Path, data: bytes, uid: int | None) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
     with os.fdopen(descriptor, "wb") as file:
         if uid is not None:
+            path.parent.chmod(0o711)
             os.fchown(descriptor, uid, uid)
         file.write(data)
     temporary.replace(path)

@@ -10,7 +10,7 @@ import binascii
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,14 +79,17 @@ def key_file(settings: Settings, layout: Layout) -> Path | None:
     return Path(settings.secrets_key_file).expanduser() if settings.secrets_key_file else layout.secrets_key
 
 
-def load(settings: Settings, layout: Layout) -> Keyring:
-    """The keys; one is made when none is set and there is none yet. Raises SettingsError, DiskFull."""
+def load(settings: Settings, layout: Layout, tell: Callable[[str], object] = log.warning) -> Keyring:
+    """The keys; one is made, and ``tell`` told, when none is set and there is none yet.
+
+    Raises SettingsError, DiskFull.
+    """
     path = key_file(settings, layout)
     if path is None:
         return Keyring(parse(settings.secrets_key.split(","), f"{PREFIX}SECRETS_KEY"))
     if path == layout.secrets_key and not path.exists():
         write_keys(path, [new_key()])
-        log.warning("secrets are encrypted with the key in %s, made just now: keep a copy elsewhere", path)
+        tell(f"secrets are encrypted with the key in {path}, made just now: keep a copy elsewhere")
     return read_keys(path)
 
 

@@ -20,7 +20,7 @@ def write(path: Path, keys: Keyring, app_id: str, secrets: Secrets) -> None:
     if not secrets:
         path.unlink(missing_ok=True)
         return
-    path.parent.mkdir(mode=0o711, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     values = {
         name: keys.seal(tomli_w.dumps({"value": value}).encode(), _about(app_id, name))
         for name, value in secrets.items()

@@ -36,7 +36,9 @@ def parse(text: str, field: str = "secrets") -> dict[str, Any]:
     try:
         found = dict(_leaves(tomllib.loads(text.replace("\r\n", "\n"))))
     except tomllib.TOMLDecodeError as error:
-        raise Invalid(field, f"is no TOML: {error}") from None
+        end = f"at line {len(text.splitlines())}, the end"
+        why = str(error).replace("at end of document", end)
+        raise Invalid(field, f"is no TOML: {why}") from None
     except (RecursionError, ValueError):
         raise Invalid(
             field, "is no TOML that can be read: too deep, or a number or date that is none"

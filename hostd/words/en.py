@@ -139,15 +139,15 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "secret_missing": (
         "The app reads the secret {name}, which is not set.",
-        "Add it to .streamlit/secrets.toml among the app's files.",
+        "Set it under Variables and secrets.",
     ),
     "secrets_missing": (
-        "The app reads secrets, and has no .streamlit/secrets.toml.",
-        "Upload that file with the app's other files.",
+        "The app reads secrets, and has none.",
+        "Set them under Variables and secrets.",
     ),
     "environment_missing": (
         "The app reads the environment variable {name}, which is not set.",
-        "Set it in the app's environment.",
+        "Set it under Variables and secrets.",
     ),
     "program_missing": (
         "The app runs the program {program}, which is not there.",

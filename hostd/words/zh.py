@@ -137,15 +137,15 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "secret_missing": (
         "应用要读取密钥 {name}，但没有设置它。",
-        "请把它加入应用文件中的 .streamlit/secrets.toml。",
+        "请在“变量与密钥”中设置它。",
     ),
     "secrets_missing": (
-        "应用要读取密钥，但没有 .streamlit/secrets.toml。",
-        "请把该文件与应用的其他文件一并上传。",
+        "应用要读取密钥，但一个也没有设置。",
+        "请在“变量与密钥”中设置。",
     ),
     "environment_missing": (
         "应用要读取环境变量 {name}，但没有设置它。",
-        "请在应用的环境变量中设置它。",
+        "请在“变量与密钥”中设置它。",
     ),
     "program_missing": (
         "应用要运行程序 {program}，但平台上没有它。",
