@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from hostd.egress import COMMON
 
 SHORTEST_PASSWORD = 10
 """Characters, counted as NIST SP 800-63B counts them: code points."""
+KEY_BYTES = 32
+"""Of a key for AES-256."""
 _BARE_URL = re.compile(r"(?i:https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[^?#]*)?")
 
 
@@ -50,9 +53,27 @@ def data_dir(text: str) -> Path:
     return path
 
 
-def absolute(text: str) -> str:
-    """A path that means the same from any folder."""
-    return str(Path(text).expanduser().absolute())
+def file(text: str) -> Path:
+    """The absolute path of a file."""
+    path = Path(text).expanduser().absolute()
+    if not str(path).isprintable():
+        raise ValueError("must be a path without control characters")
+    return path
+
+
+def secrets_keys(text: str) -> tuple[bytes, ...]:
+    """Keys of 32 bytes each, as Base64 or hexadecimal, with commas or blanks between."""
+    keys = tuple(_key(item) for item in re.split(r"[,\s]+", text.strip()))
+    if not all(len(key) == KEY_BYTES for key in keys):
+        raise ValueError("must be 32 bytes as Base64 or hexadecimal, as openssl rand -base64 32 prints them")
+    return keys
+
+
+def _key(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text) if len(text) == 2 * KEY_BYTES else base64.b64decode(text, validate=True)
+    except ValueError:
+        return b""
 
 
 def address(text: str) -> str:

@@ -58,8 +58,10 @@ class Settings:
     admin_token: str = field(
         default="", repr=False, metadata={"name": PREFIX + "ADMIN_TOKEN", "parse": texts.token}
     )
-    secrets_key: str = field(default="", repr=False, metadata={"name": PREFIX + "SECRETS_KEY", "parse": str})
-    secrets_key_file: str = _setting("SECRETS_KEY_FILE", texts.absolute, "")
+    secrets_key: tuple[bytes, ...] = field(
+        default=(), repr=False, metadata={"name": PREFIX + "SECRETS_KEY", "parse": texts.secrets_keys}
+    )
+    secrets_key_file: Path | None = _setting("SECRETS_KEY_FILE", texts.file, None)
     allow_open: bool = _setting("ALLOW_OPEN", texts.boolean, False)
     max_upload_mb: int = _setting("MAX_UPLOAD_MB", texts.integer(1, 100_000), 200)
     install_timeout: int = _setting("INSTALL_TIMEOUT", texts.integer(1, 86_400), 900)
@@ -174,7 +176,7 @@ def _parse(name: str, text: str, parse: Callable[[str], Any]) -> Any:
     try:
         return parse(text.strip())
     except ValueError as error:
-        shown = "" if name.endswith(("TOKEN", "SECRET")) else f"={text!r}"
+        shown = "" if name.endswith(("TOKEN", "SECRET", "_KEY")) else f"={text!r}"
         raise SettingsError(f"{name}{shown}: {error}") from None
 
 

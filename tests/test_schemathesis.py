@@ -20,6 +20,8 @@ OPERATIONS = [
     "list_apps", "create_app", "get_app", "update_app", "delete_app", "start_app", "stop_app", "restart_app",
     "get_logs", "get_file", "get_health", "list_releases", "create_release", "get_release", "get_bundle",
     "get_diff", "activate_release", "drain_release", "list_files", "list_gallery",
+    "list_variables", "set_variables", "set_variable", "delete_variable",
+    "list_secrets", "set_secrets", "set_secret", "delete_secrets", "delete_secret",
 ]  # fmt: skip
 """All but the stream, which ends only when the client leaves; tests/test_api.py reads it."""
 NOT_IN_THE_SCHEMA = [

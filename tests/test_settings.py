@@ -29,6 +29,8 @@ DEFAULTS: dict[str, Any] = {
     "PORT_MAX": 8999,
     "CONSOLE_PORT": 8500,
     "ADMIN_TOKEN": "",
+    "SECRETS_KEY": (),
+    "SECRETS_KEY_FILE": None,
     "ALLOW_OPEN": False,
     "MAX_UPLOAD_MB": 200,
     "INSTALL_TIMEOUT": 900,
@@ -83,6 +85,8 @@ GOOD = [
     ("PORT_MAX", "9500", 9500),
     ("CONSOLE_PORT", "8400", 8400),
     ("ADMIN_TOKEN", "s3cret+/=", "s3cret+/="),
+    ("SECRETS_KEY", f"{'01' * 32}, {'AgIC' * 10}AgI=", (b"\1" * 32, b"\2" * 32)),
+    ("SECRETS_KEY_FILE", "/run/secrets/key", Path("/run/secrets/key")),
     ("ALLOW_OPEN", "1", True),
     ("ALLOW_OPEN", "No", False),
     ("MAX_UPLOAD_MB", "1", 1),
@@ -160,6 +164,9 @@ BAD = [
     ("PORT_MAX", "x"),
     ("CONSOLE_PORT", "99999"),
     ("ADMIN_TOKEN", "two words"),
+    ("SECRETS_KEY", "01" * 31),
+    ("SECRETS_KEY", f"{'01' * 32},zz"),
+    ("SECRETS_KEY_FILE", "/run/\1"),
     ("ADMIN_TOKEN", "schlüssel"),
     ("ALLOW_OPEN", "maybe"),
     ("MAX_UPLOAD_MB", "0"),
@@ -253,6 +260,7 @@ def test_bad_value(name: str, text: str) -> None:
 def test_bad_token_is_not_shown() -> None:
     """A token with a typing error never reaches a log."""
     assert "hush" not in refusal({PREFIX + "ADMIN_TOKEN": "hush hush"})
+    assert "hush" not in refusal({PREFIX + "SECRETS_KEY": "hush hush"})
 
 
 def test_secrets_are_not_in_the_repr() -> None:

@@ -6,7 +6,6 @@ The first key encrypts; those after it only decrypt what was encrypted before a 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import logging
 import os
@@ -19,12 +18,11 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hostd.errors import SecretsUnreadable, SettingsError
 from hostd.layout import Layout
+from hostd.setting_texts import KEY_BYTES, secrets_keys
 from hostd.settings import PREFIX, Settings
 from hostd.store import write_whole
 
 log = logging.getLogger(__name__)
-KEY_BYTES = 32
-"""AES-256."""
 NONCE_BYTES = 12
 """As NIST SP 800-38D recommends for GCM: random, so fewer than 2**32 values by one key."""
 
@@ -76,7 +74,7 @@ def key_file(settings: Settings, layout: Layout) -> Path | None:
     """The file that holds the keys; None when they stand in the environment."""
     if settings.secrets_key:
         return None
-    return Path(settings.secrets_key_file).expanduser() if settings.secrets_key_file else layout.secrets_key
+    return settings.secrets_key_file or layout.secrets_key
 
 
 def load(settings: Settings, layout: Layout, tell: Callable[[str], object] = log.warning) -> Keyring:
@@ -86,7 +84,7 @@ def load(settings: Settings, layout: Layout, tell: Callable[[str], object] = log
     """
     path = key_file(settings, layout)
     if path is None:
-        return Keyring(parse(settings.secrets_key.split(","), f"{PREFIX}SECRETS_KEY"))
+        return Keyring(settings.secrets_key)
     if path == layout.secrets_key and not path.exists():
         write_keys(path, [new_key()])
         tell(f"secrets are encrypted with the key in {path}, made just now: keep a copy elsewhere")
@@ -95,31 +93,15 @@ def load(settings: Settings, layout: Layout, tell: Callable[[str], object] = log
 
 def read_keys(path: Path) -> Keyring:
     """The keys in a file, one a line. Raises SettingsError."""
+    name = f"{PREFIX}SECRETS_KEY_FILE={path}"
     try:
-        lines = path.read_text(encoding="ascii").split()
-    except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "is no text"
-        raise SettingsError(f"{PREFIX}SECRETS_KEY_FILE={path}: can't be read: {why}") from None
-    return Keyring(parse(lines, f"{PREFIX}SECRETS_KEY_FILE={path}"), path)
+        return Keyring(secrets_keys(path.read_text(encoding="latin-1")), path)
+    except OSError as error:
+        raise SettingsError(f"{name}: can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise SettingsError(f"{name}: {error}") from None
 
 
 def write_keys(path: Path, keys: Sequence[bytes]) -> None:
     """Keep keys, whole, for this user alone. Raises DiskFull, OSError."""
     write_whole(path, "".join(f"{base64.b64encode(key).decode()}\n" for key in keys).encode())
-
-
-def parse(texts: Sequence[str], name: str) -> tuple[bytes, ...]:
-    """Keys from Base64 or hexadecimal. Raises SettingsError that names the setting, and never the text."""
-    keys = tuple(_key(text.strip()) for text in texts if text.strip())
-    if not keys or not all(len(key) == KEY_BYTES for key in keys):
-        raise SettingsError(f"{name}: must be 32 bytes as Base64 or hexadecimal (openssl rand -base64 32)")
-    return keys
-
-
-def _key(text: str) -> bytes:
-    try:
-        if len(text) == 2 * KEY_BYTES:
-            return bytes.fromhex(text)
-        return base64.b64decode(text, validate=True)
-    except (ValueError, binascii.Error):
-        return b""
