@@ -79,6 +79,18 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """Who may see an app, and whose it is."""
+
+    visibility: str = "public"
+    owner: str = ""
+    collaborators: tuple[str, ...] = ()
+    viewers: tuple[str, ...] = ()
+    viewer_groups: tuple[str, ...] = ()
+    has_link: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Replica:
     """One of an app's processes."""
 
@@ -106,6 +118,7 @@ class App:
     draining: tuple[Draining, ...] = ()
     options: Options = Options()
     scale: Scale = Scale()
+    access: Access = Access()
     replicas: tuple[Replica, ...] = ()
     entry: str = "app.py"
     port: int | None = None
@@ -122,6 +135,7 @@ class App:
             "draining": tuple(Draining(**known(Draining, item)) for item in data.get("draining") or ()),
             "options": Options(**known(Options, data.get("options") or {})),
             "scale": Scale(**known(Scale, data.get("scale") or {})),
+            "access": Access(**known(Access, data.get("access") or {})),
             "replicas": tuple(Replica(**known(Replica, item)) for item in data.get("replicas") or ()),
         }
         return cls(**{**known(cls, data), **inner})

@@ -103,6 +103,14 @@ class Hostd:
         """Gone, with everything it kept."""
         self._ask("DELETE", _path(app_id), timeout=SLOW)
 
+    def make_link(self, app_id: str) -> str:
+        """A new secret link of an app, which nobody is told again."""
+        return str(self._json("POST", f"{_path(app_id)}/link")["url"])
+
+    def revoke_link(self, app_id: str) -> None:
+        """The secret link is void."""
+        self._ask("DELETE", f"{_path(app_id)}/link")
+
     def logs(self, app_id: str, tail: int = 300) -> str:
         """The last lines of ``run.log``."""
         return str(self._json("GET", f"{_path(app_id)}/logs", params={"tail": tail})["logs"])

@@ -6,6 +6,7 @@ import zlib
 
 import streamlit as st
 
+from console.access_form import access_form, secret_link
 from console.answers import App
 from console.client import Refused
 from console.desk import Desk, local, plain, tell
@@ -15,9 +16,10 @@ from console.upload import Upload
 
 
 def settings_tab(desk: Desk, app: App) -> None:
-    """Name first, then options, then replicas, then facts."""
+    """Name first, then options, then who may see it, then replicas, then facts."""
     _name(desk, app)
     _options(desk, app)
+    _access(desk, app)
     _scale(desk, app)
     _facts(desk, app)
 
@@ -50,6 +52,16 @@ def _save_options(desk: Desk, app: App, changed: Changes) -> None:
         st.info(desk.say("code_same"))
         return
     _save(desk, app, Upload(fields), "settings_saved")
+
+
+def _access(desk: Desk, app: App) -> None:
+    st.subheader(desk.say("access_title"), anchor=False)
+    changed = access_form(app, desk.say)
+    if changed:
+        _save(desk, app, Upload(changed), "access_saved")
+    elif changed is not None:
+        st.info(desk.say("code_same"))
+    secret_link(desk, app)
 
 
 def _scale(desk: Desk, app: App) -> None:

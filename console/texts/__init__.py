@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from console.texts.access import ACCESS
 from console.texts.apps import APPS
 from console.texts.frame import FRAME
 from console.texts.releases import RELEASES
@@ -15,7 +16,7 @@ Language = Literal["en", "zh"]
 
 LANGUAGES: dict[Language, str] = {"en": "English", "zh": "中文"}
 
-TEXTS: dict[str, tuple[str, str]] = FRAME | APPS | UPLOADS | RELEASES | SCALE
+TEXTS: dict[str, tuple[str, str]] = FRAME | APPS | UPLOADS | RELEASES | SCALE | ACCESS
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ def app_json(app_id: str = ID, **changes: Any) -> dict[str, Any]:
         "options": {"environment": {}, "drain_minutes": None, "strategy": "auto", "python": None,
                     "as_of": None, "entry": None},
         "scale": {"min_replicas": 1, "max_replicas": 1, "sessions_per_replica": None},
+        "access": {"visibility": "public", "owner": "", "collaborators": [], "viewers": [],
+                   "viewer_groups": [], "has_link": False},
         "replicas": [replica_json(1)],
         **changes,
     }  # fmt: skip
@@ -171,6 +173,9 @@ class FakeHostd:
             return self._file("/".join(rest[1:]))
         if rest[:1] == ("releases",):
             return self._releases(request, app, *rest[1:])
+        if rest[:1] == ("link",):
+            app["access"] |= {"visibility": "link", "has_link": request.method == "POST"}
+            return httpx.Response(201, json={"app_id": app_id, "url": f"{app['access_url']}~link/secret"})
         self._change(request, app, rest)
         return httpx.Response(200, json=app)
 

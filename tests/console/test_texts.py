@@ -46,7 +46,18 @@ def test_chinese_texts_are_not_left_in_english(key: str) -> None:
 
 def test_no_text_is_left_over() -> None:
     code = "".join(path.read_text("utf-8") for path in SOURCES.glob("*.py"))
-    made_of_parts = ("step_", "now_", "tab_", "way_", "source_", "strategy_", "file_", "replica_")
+    made_of_parts = (
+        "step_",
+        "now_",
+        "tab_",
+        "way_",
+        "source_",
+        "strategy_",
+        "file_",
+        "replica_",
+        "access_",
+        "about_isolation_",
+    )
     made = {f"release_{state}" for state in ReleaseState} | set(Status)
     busy = {f"{action}_busy" for action in ("start", "stop", "restart")}
     hints = {"entry_hint", "python_hint"}
