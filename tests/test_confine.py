@@ -189,6 +189,24 @@ def test_refused_calls(tmp_path: Path, number: int, expected: str) -> None:
     assert run(tmp_path, code) == expected
 
 
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("resource.prlimit({pid}, resource.RLIMIT_CORE)", "EPERM"),
+        ("resource.prlimit(os.getpid(), resource.RLIMIT_CORE)", "open"),
+        ("resource.prlimit(0, resource.RLIMIT_CORE)", "open"),
+        ("os.setpriority(os.PRIO_PROCESS, {pid}, 19)", "EPERM"),
+        ("os.setpriority(os.PRIO_USER, 0, 19)", "EPERM"),
+        ("os.setpriority(os.PRIO_PROCESS, os.getpid(), 19)", "open"),
+        ("os.nice(1)", "open"),
+    ],
+)
+def test_limits_and_priority_are_its_own_alone(tmp_path: Path, statement: str, expected: str) -> None:
+    """Not those of another process of the same user."""
+    code = attempt(statement.format(pid=os.getpid()), "import os, resource")
+    assert run(tmp_path, code) == expected
+
+
 def test_processes_and_threads_go_on(tmp_path: Path) -> None:
     """clone3 is not there, and namespaces are not; fork, threads and multiprocessing are."""
     code = (

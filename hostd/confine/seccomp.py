@@ -63,11 +63,13 @@ class Machine:
     sendmsg: int
     sendmmsg: int
     clone: int
+    prlimit64: int
+    setpriority: int
 
 
 _MACHINES = {
-    "x86_64": Machine(0xC000003E, 41, 53, 44, 46, 307, 56),
-    "aarch64": Machine(0xC00000B7, 198, 199, 206, 211, 269, 220),
+    "x86_64": Machine(0xC000003E, 41, 53, 44, 46, 307, 56, 302, 141),
+    "aarch64": Machine(0xC00000B7, 198, 199, 206, 211, 269, 220, 261, 140),
 }
 
 
@@ -98,8 +100,11 @@ class _Program:
         return self.labels[label] - at - 1 if label else 0
 
 
-def program(machine: str) -> bytes | None:
-    """The filter for an architecture as struct sock_filter[]; None for one whose numbers we don't know."""
+def program(machine: str, pid: int = 0) -> bytes | None:
+    """The filter for an architecture as struct sock_filter[]; None for one whose numbers we don't know.
+
+    ``pid`` is the process that it is for, whose limits and priority are its own to set.
+    """
     if machine not in _MACHINES:
         return None
     our, made = _MACHINES[machine], _Program()
@@ -113,10 +118,12 @@ def program(machine: str) -> bytes | None:
     for number in _UNKNOWN.values():
         made.add(_EQUAL, number, "unknown")
     for name, to in (("socket", "socket"), ("socketpair", "socket"), ("sendto", "fourth"),
-                     ("sendmmsg", "fourth"), ("sendmsg", "third"), ("clone", "clone")):  # fmt: skip
+                     ("sendmmsg", "fourth"), ("sendmsg", "third"), ("clone", "clone"),
+                     ("prlimit64", "limits"), ("setpriority", "priority")):  # fmt: skip
         made.add(_EQUAL, getattr(our, name), to)
     made.answer("allowed", _ALLOW)
     _arguments(made)
+    _of_itself(made, pid)
     made.answer("refused", _ERRNO | errno.EPERM)
     made.answer("unknown", _ERRNO | errno.ENOSYS)
     made.answer("family", _ERRNO | errno.EAFNOSUPPORT)
@@ -146,12 +153,26 @@ def _arguments(made: _Program) -> None:
     made.add(_ANY_BIT, _CLONE_NEW, "refused", "fine")
 
 
+def _of_itself(made: _Program, pid: int) -> None:
+    """Not those of other processes of the same user, which neither Landlock nor modes protect."""
+    made.label("priority")
+    made.add(_LOAD, _ARGUMENTS)
+    made.add(_EQUAL, os.PRIO_PROCESS, "", "refused")
+    made.add(_LOAD, _ARGUMENTS + 8)
+    made.add(_EQUAL, 0, "fine")
+    made.add(_EQUAL, pid, "fine", "refused")
+    made.label("limits")
+    made.add(_LOAD, _ARGUMENTS)
+    made.add(_EQUAL, 0, "fine")
+    made.add(_EQUAL, pid, "fine", "refused")
+
+
 def install() -> None:
     """Filter this process and all that it starts, where we know the architecture and the kernel can.
 
     Needs no_new_privs. Raises OSError.
     """
-    code = program(os.uname().machine)
+    code = program(os.uname().machine, os.getpid())
     if code is None:
         return
     buffer = ctypes.create_string_buffer(code, len(code))
