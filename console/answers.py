@@ -76,6 +76,11 @@ class Scale:
     sessions_per_replica: int | None = None
     idle_minutes: float | None = None
     always_on: bool = False
+    memory_mb: int | None = None
+    processes: int | None = None
+    disk_mb: int | None = None
+    nice: int | None = None
+    connect_ports: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from console.answers import App
 from console.texts import Say
 
 MAX_REPLICAS = 16
+LIMITS = ("memory_mb", "disk_mb", "processes", "nice")
 
 
 def replicas_badge(app: App, say: Say) -> None:
@@ -54,14 +55,16 @@ def scale_form(app: App, say: Say) -> dict[str, str] | None:
         )  # fmt: skip
         st.caption(say("scale_text"))
         idle, always = _sleep_fields(app, say, f"{app.app_id}_{seen}")
+        limits = _limit_fields(app, say, f"{app.app_id}_{seen}")
         if not st.form_submit_button(say("scale_save"), icon=":material/dynamic_feed:"):
             return None
-    given = {
+    given: dict[str, float | bool | str | None] = {
         "min_replicas": low,
         "max_replicas": high,
         "sessions_per_replica": sessions,
         "idle_minutes": idle,
         "always_on": always,
+        **limits,
     }
     return {name: _field(value) for name, value in given.items() if value != getattr(scale, name)}
 
@@ -79,7 +82,24 @@ def _sleep_fields(app: App, say: Say, key: str) -> tuple[float | None, bool]:
     return idle, always
 
 
-def _field(value: float | bool | None) -> str:
+def _limit_fields(app: App, say: Say, key: str) -> dict[str, float | str | None]:
+    given: dict[str, float | str | None] = {}
+    for column, name, most in zip(st.columns(4), LIMITS, (99_999_999,) * 3 + (19,), strict=True):
+        given[name] = column.number_input(
+            say(f"limit_{name}"), 0, most, getattr(app.scale, name), placeholder=say("drain_hint"),
+            help=say(f"limit_{name}_help"), key=f"{name}_{key}",
+        )  # fmt: skip
+    given["connect_ports"] = st.text_input(
+        say("limit_ports"), app.scale.connect_ports or "", placeholder=say("drain_hint"),
+        help=say("limit_ports_help"), key=f"ports_{key}",
+    ).strip() or None  # fmt: skip
+    st.caption(say("limit_text"))
+    return given
+
+
+def _field(value: float | bool | str | None) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else f"{value:g}"

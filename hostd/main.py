@@ -38,6 +38,7 @@ from hostd.lifecycle.replicas import Replicas
 from hostd.lifecycle.scaling import Scaler
 from hostd.lifecycle.sleeping import Sleeper
 from hostd.lifecycle.takeover import Takeover
+from hostd.lifecycle.watchdog import Watchdog
 from hostd.lifecycle.workers import Slots
 from hostd.models import Route, Status
 from hostd.people import Cookies, People, passwords
@@ -163,15 +164,24 @@ def _lifespan(house: House) -> Callable[[FastAPI], AbstractAsyncContextManager[N
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = CALLS_AT_ONCE
+        closing = threading.Event()
         changes = Changes(house.layout.events_socket)
         await asyncio.to_thread(house.lifecycle.recover)
+        watchdog = Watchdog(
+            settings=house.settings,
+            layout=house.layout,
+            registry=house.lifecycle.registry,
+            deployer=house.lifecycle.deployer,
+        )
         threads = [
+            threading.Thread(target=watchdog.run, args=(closing,), name="watchdog", daemon=True),
             threading.Thread(target=house.lifecycle.watch, args=(changes,), name="watch", daemon=True),
             threading.Thread(target=_announce_console, args=(house,), name="announce", daemon=True),
         ]
         for thread in threads:
             thread.start()
         yield
+        closing.set()
         house.lifecycle.close()
 
     return lifespan

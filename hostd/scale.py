@@ -18,6 +18,9 @@ class Scale:
 
     ``min_replicas`` to ``max_replicas`` processes run, 1 to MAX_REPLICAS, as many as the load asks for.
     ``sessions_per_replica`` is how many sessions each may have, None for no limit.
+
+    ``memory_mb``, ``processes`` (threads count), ``nice`` and ``connect_ports`` limit each process from its
+    next start on, ``disk_mb`` the app's folders; None is the platform's default, 0 no limit. MB: 10**6 bytes.
     """
 
     idle_minutes: float | None = None
@@ -25,6 +28,11 @@ class Scale:
     min_replicas: int = 1
     max_replicas: int = 1
     sessions_per_replica: int | None = None
+    memory_mb: int | None = None
+    processes: int | None = None
+    disk_mb: int | None = None
+    nice: int | None = None
+    connect_ports: str | None = None
 
 
 class ReplicaState(StrEnum):

@@ -1,4 +1,4 @@
-"""What is said about how an app runs: its replicas."""
+"""What is said about how an app runs: its replicas and its limits."""
 
 from __future__ import annotations
 
@@ -32,6 +32,35 @@ SCALE: dict[str, tuple[str, str]] = {
     "scale_always_help": (
         "It never sleeps, and starts at once after a reboot, not at its first visit.",
         "从不休眠；机器重启后立即启动，而不是等到第一次访问。",
+    ),
+    "limit_memory_mb": ("Memory (MB)", "内存（MB）"),
+    "limit_memory_mb_help": (
+        "What each of its processes may use; above it is stopped and started again. 0: no limit.",
+        "每个进程可用的内存，超出后会被停止并重新启动；0 表示不限。",
+    ),
+    "limit_disk_mb": ("Disk (MB)", "磁盘（MB）"),
+    "limit_disk_mb_help": (
+        "What its files may take; above it is stopped. 0: no limit.",
+        "应用文件可占用的空间，超出后应用会被停止；0 表示不限。",
+    ),
+    "limit_processes": ("Processes", "进程数"),
+    "limit_processes_help": (
+        "Processes and threads together. 0: no limit.",
+        "进程与线程的总数；0 表示不限。",
+    ),
+    "limit_nice": ("Nice", "nice 值"),
+    "limit_nice_help": (
+        "How far it stands back when the CPU is short: 0 least, 19 most.",
+        "CPU 紧张时让出的程度：0 最少，19 最多。",
+    ),
+    "limit_ports": ("Ports it may connect to", "可连接的端口"),
+    "limit_ports_help": (
+        "TCP ports of other machines: common, ports and ranges with commas between, or none.",
+        "可连接的 TCP 端口：common、用逗号分隔的端口和端口段，或 none。",
+    ),
+    "limit_text": (
+        "Limits act from the next start on; those of the platform where a field is empty.",
+        "限制从下次启动起生效；留空则使用平台的默认值。",
     ),
     "scale_save": ("Apply now", "立即生效"),
     "scale_saved": ("Applied.", "已生效。"),

@@ -61,6 +61,11 @@ class ScaleOut(BaseModel):
     min_replicas: int
     max_replicas: int
     sessions_per_replica: int | None
+    memory_mb: int | None
+    processes: int | None
+    disk_mb: int | None
+    nice: int | None
+    connect_ports: str | None
 
 
 class AccessOut(BaseModel):

@@ -22,6 +22,10 @@ _REFUSED = re.compile(r"hostd: this program can't be started: (?P<reason>.+)")
 _CONFIG = re.compile(
     r"Error parsing config toml[\s\S]*?^[\w.]*TomlDecodeError: (?P<reason>.+)$", re.MULTILINE | re.IGNORECASE
 )
+_OVER = re.compile(
+    r"\[hostd\] failed: (?P<kind>out_of_memory|crashed): The app (?:used|had) (?P<used>\d+) [^\n]*?"
+    r" more than the (?P<limit>\d+) "
+)
 _LONGEST = 200
 
 
@@ -32,6 +36,8 @@ def start_failure(end: End, exit_code: int | None, log_tail: str, start_timeout:
         return found
     if end is End.OUT_OF_TIME:
         return make(FailureKind.START_TIMEOUT, "start_timeout", end_of(log), seconds=f"{start_timeout:g}")
+    if over := _over(log):
+        return over
     trace = last(log)
     if trace is not None:
         return _raised(FailureKind.CRASHED, "crashed_raising", trace, end_of(log))
@@ -86,6 +92,17 @@ def _port(log: str, asked: str | None, tail: str) -> Failure | None:
         if ports and pattern is _TAKEN:
             return make(FailureKind.PORT_UNAVAILABLE, "port_unavailable", tail)
     return None
+
+
+def _over(log: str) -> Failure | None:
+    """What the watchdog said, if nothing was raised since (hostd/lifecycle/watchdog.py)."""
+    said = list(_OVER.finditer(log))
+    if not said or last(log[said[-1].end() :]) is not None:
+        return None
+    values = {name: said[-1][name] for name in ("used", "limit")}
+    if said[-1]["kind"] == FailureKind.OUT_OF_MEMORY:
+        return make(FailureKind.OUT_OF_MEMORY, "over_memory", end_of(log), **values)
+    return make(FailureKind.CRASHED, "over_processes", end_of(log), **values)
 
 
 def _raised(kind: FailureKind, code: str, trace: Trace, tail: str) -> Failure:

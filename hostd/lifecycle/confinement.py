@@ -10,6 +10,8 @@ from typing import Any
 from hostd import egress
 from hostd.confine.landlock import ANY_PORT
 from hostd.layout import AppLayout, Layout, ReleaseLayout
+from hostd.scale import Scale
+from hostd.setting_texts import port_ranges
 from hostd.settings import Settings
 
 SYSTEM = (
@@ -26,7 +28,13 @@ _FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE
 
 
 def confined(
-    settings: Settings, app: AppLayout, release: ReleaseLayout, port: int, uid: int | None = None
+    settings: Settings,
+    app: AppLayout,
+    release: ReleaseLayout,
+    port: int,
+    uid: int | None = None,
+    *,
+    scale: Scale,
 ) -> dict[str, Any]:
     """The parts ``limits``, ``confine`` and ``tmp`` of the spec of a release's process (hostd/launch.py)."""
     own, data = uid is not None, settings.data.resolve()
@@ -36,12 +44,12 @@ def confined(
     if own:
         writable += [SHARED_MEMORY, *(path for path in TEMPORARY if not data.is_relative_to(path))]
     return {
-        "limits": limits(settings),
+        "limits": limits(settings, scale),
         "confine": {
             "read": [str(path) for path in _readable(settings, release.venv.resolve(), data)],
             "write": [str(path) for path in writable],
             "unlisted": [] if own else [SHARED_MEMORY],
-            "tcp": {"bind": [port, ANY_PORT], "connect": connects(settings)},
+            "tcp": {"bind": [port, ANY_PORT], "connect": connects(settings, scale)},
         },
         "tmp": str(temporary(app, port)),
     }
@@ -52,24 +60,29 @@ def temporary(app: AppLayout, port: int) -> Path:
     return app.home / "tmp" / str(port)
 
 
-def limits(settings: Settings) -> dict[str, int]:
+def limits(settings: Settings, scale: Scale) -> dict[str, int]:
     """What a process of an app may use. 0 is no limit."""
     return {
-        "memory_mb": settings.app_memory_mb,
-        "processes": settings.app_processes,
+        "memory_mb": _either(scale.memory_mb, settings.app_memory_mb),
+        "processes": _either(scale.processes, settings.app_processes),
         "open_files": settings.app_open_files,
-        "file_mb": settings.app_disk_mb,
-        "nice": settings.app_nice,
+        "file_mb": _either(scale.disk_mb, settings.app_disk_mb),
+        "nice": _either(scale.nice, settings.app_nice),
     }
 
 
-def connects(settings: Settings) -> list[egress.Range]:
-    """The ports that apps may connect to."""
+def _either(own: int | None, default: int) -> int:
+    return default if own is None else own
+
+
+def connects(settings: Settings, scale: Scale) -> list[egress.Range]:
+    """The ports that an app may connect to."""
     ours = [
         (settings.port_min, settings.port_max),
         *((port, port) for port in (settings.port, settings.console_port)),
     ]
-    return egress.allowed(settings.app_connect_ports, ours, egress.proxy_ports(settings.app_environment))
+    wanted = port_ranges(scale.connect_ports) if scale.connect_ports else settings.app_connect_ports
+    return egress.allowed(wanted, ours, egress.proxy_ports(settings.app_environment))
 
 
 def _readable(settings: Settings, venv: Path, data: Path) -> Iterator[Path]:

@@ -69,7 +69,8 @@ def launch_spec(
     if settings.hand_over:
         argv = [f"{venv}/bin/python", str(RUNNER), *argv]
         env["HOSTD_HAND_OVER"] = str(Layout(settings.data).hand_over / str(port))
-    spec = {"argv": argv, "env": env, "cwd": str(release.bundle), **confined(settings, layout, release, port)}
+    held = confined(settings, layout, release, port, scale=app.scale)
+    spec = {"argv": argv, "env": env, "cwd": str(release.bundle), **held}
     return spec if secrets is None else _with_secrets(spec, secrets, layout, asked)
 
 

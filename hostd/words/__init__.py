@@ -8,17 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hostd.models import Failure, FailureKind
+from hostd.words import limits
 from hostd.words.en import WORDS as EN
 from hostd.words.zh import WORDS as ZH
 
-LANGUAGES: Mapping[str, Mapping[str, tuple[str, str]]] = {"en": EN, "zh": ZH}
+LANGUAGES: Mapping[str, Mapping[str, tuple[str, str]]] = {"en": EN | limits.EN, "zh": ZH | limits.ZH}
 _LONGEST = 600
 
 
 def make(kind: FailureKind, code: str, log_tail: str = "", **values: object) -> Failure:
     """A failure with its words in English. Raises KeyError for a code or a value that is not known."""
     told = {name: str(value)[:_LONGEST].strip() for name, value in values.items()}
-    cause, advice = (text.format_map(told) for text in EN[code])
+    cause, advice = (text.format_map(told) for text in LANGUAGES["en"][code])
     return Failure(kind, cause, log_tail, advice=advice, code=code, values=told)
 
 

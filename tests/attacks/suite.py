@@ -18,6 +18,8 @@ from tests.platform import until
 FOLDER = Path(__file__).parent
 ABSENT = frozenset(("ENOENT", "ECONNREFUSED", "ESRCH", "ENXIO", "ENODEV"))
 """What was to be attacked is not there: that proves nothing."""
+BOMB, STOPPED = "start processes without end", "failed: crashed: The app had "
+"""The last try, and what hostd says when it ends the app for it."""
 PROCESSES = 150
 """What the platform's STREAMLIT_HOST_APP_PROCESSES is, so that the table is there within seconds."""
 
@@ -48,7 +50,7 @@ def run(target: Target) -> dict[str, str]:
         "code": target.code, "cache": target.cache, "bait": target.bait, "processes": PROCESSES,
     }  # fmt: skip
     attacker = _create(
-        target, "attacker", bundle=("bundle.zip", _bundle()),
+        target, "attacker", waits=False, bundle=("bundle.zip", _bundle()),
         environment=json.dumps({"ATTACK_TARGETS": json.dumps(targets)}),
     )  # fmt: skip
     found = _said(target, attacker["app_id"])
@@ -58,10 +60,14 @@ def run(target: Target) -> dict[str, str]:
     return found
 
 
-def _create(target: Target, name: str, environment: str | None = None, **files: Any) -> dict[str, Any]:
-    data = {"name": name, **({"environment": environment} if environment else {})}
+def _create(
+    target: Target, name: str, environment: str, *, waits: bool = True, **files: Any
+) -> dict[str, Any]:
+    data = {"name": name, "environment": environment}
     answer = target.api.post("/apps", data=data, files=files, timeout=120)
     assert answer.status_code == 201, answer.text
+    if not waits:
+        return dict(answer.json())
     path = f"/apps/{answer.json()['app_id']}"
 
     def settled() -> dict[str, Any] | None:
@@ -82,18 +88,15 @@ def _bundle() -> bytes:
 
 
 def _said(target: Target, app_id: str) -> dict[str, str]:
-    """The first session ran the script, or is about to end."""
+    """The first session runs the script. The last try is answered, or ends with the app."""
 
     def lines() -> list[str]:
         log = target.api.get(f"/apps/{app_id}/logs", params={"tail": 2000}).json()["logs"].splitlines()
-        return log if any(line.endswith("ATTACKS END") for line in log) else []
+        return log if any(f'ATTACK ["{BOMB}"' in line or STOPPED in line for line in log) else []
 
-    tries = [
-        line.partition("ATTACK ")[2]
-        for line in until(lines, 120, 0.2, "the attacks' end")
-        if "ATTACK " in line
-    ]
-    return dict(json.loads(one) for one in tries)
+    log = until(lines, 120, 0.2, "the attacks' end")
+    tries = [line.partition("ATTACK ")[2] for line in log if "ATTACK " in line]
+    return {BOMB: "stopped", **dict(json.loads(one) for one in tries)}
 
 
 def verdict(came: str) -> str:

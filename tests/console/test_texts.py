@@ -57,6 +57,7 @@ def test_no_text_is_left_over() -> None:
         "replica_",
         "access_",
         "about_isolation_",
+        "limit_",
     )
     made = {f"release_{state}" for state in ReleaseState} | set(Status)
     busy = {f"{action}_busy" for action in ("start", "stop", "restart")}

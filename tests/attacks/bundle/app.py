@@ -13,7 +13,7 @@ def once() -> dict[str, str]:
     for name, came in found.items():
         print("ATTACK", json.dumps([name, came]), flush=True)
     attacks.plant()
-    print("ATTACKS END", flush=True)
+    print("ATTACK", json.dumps([attacks.BOMB, attacks.outcome(attacks.bomb)]), flush=True)
     return found
 
 

@@ -49,6 +49,23 @@ def everything() -> dict[str, str]:
     return {name: outcome(function) for name, function in TRIES.items()}
 
 
+BOMB = "start processes without end"
+
+
+def bomb() -> None:
+    """Where nothing refuses them, they stay until somebody ends them."""
+    made = []
+    try:
+        for _ in range(T["processes"] + 20):
+            made.append(subprocess.Popen(["/bin/sleep", "60"]))
+        made[0].wait()
+    finally:
+        for one in made:
+            one.kill()
+        for one in made:
+            one.wait()
+
+
 def outcome(function: Callable[[], Any]) -> str:
     """What came of one try."""
     try:
@@ -415,19 +432,6 @@ def endless_file() -> None:
             file.truncate(20 * 10**9)
     finally:
         path.unlink(missing_ok=True)
-
-
-@attack("start processes without end")
-def fork_bomb() -> None:
-    made = []
-    try:
-        for _ in range(T["processes"] + 20):
-            made.append(subprocess.Popen(["/bin/sleep", "60"]))
-    finally:
-        for one in made:
-            one.kill()
-        for one in made:
-            one.wait()
 
 
 @attack("dump core")
