@@ -11,7 +11,7 @@ import pytest
 
 from hostd.diagnosis import start_failure
 from hostd.health import End
-from hostd.lifecycle.watchdog import families, used_disk, used_memory
+from hostd.lifecycle.watchdog import end, families, used_disk, used_memory
 from hostd.models import FailureKind
 from hostd.processes import Process, running
 
@@ -121,6 +121,18 @@ def test_families() -> None:
              (31, 30, 31), (14, 1, 10)]  # fmt: skip
     found = families({pid: Process(pid, parent, group) for pid, parent, group in table}, {10: "a", 20: "b"})
     assert {root: sorted(pids) for root, pids in found.items()} == {10: [10, 11, 12, 13, 14], 20: [20]}
+
+
+def test_a_family_is_ended_whole() -> None:
+    """Also one that starts others, in sessions of their own, as long as it can."""
+    breed = (
+        "import subprocess, sys\nwhile True: subprocess.Popen(['/bin/sleep', '61.5'], start_new_session=True)"
+    )
+    child = subprocess.Popen([sys.executable, "-c", breed], start_new_session=True)
+    until(lambda: len(families(running(), {child.pid: ""})[child.pid]) > 20, 30, 0.01)
+    end(child.pid)
+    assert child.wait() == -9
+    until(lambda: not [line for line in _command_lines() if line == "/bin/sleep\x0061.5\x00"], 10)
 
 
 def test_what_is_measured(tmp_path: Path) -> None:

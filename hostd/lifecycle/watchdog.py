@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +26,6 @@ from hostd.lifecycle.registry import Registry
 from hostd.models import App, Failure, FailureKind
 from hostd.processes import Process, memory, running
 from hostd.settings import Settings
-from hostd.supervisor import ProcessState
 
 log = logging.getLogger(__name__)
 MB = 1_000_000
@@ -67,7 +66,7 @@ class Watchdog:
         for pid, members in families(running(), programs).items():
             app = self.registry.peek(_owner(programs[pid]))
             if app is not None and (failure := self._over(app, members)):
-                self._stop(app, programs[pid], states, members, failure)
+                self._stop(app, programs[pid], pid, failure)
 
     def _over(self, app: App, members: list[int]) -> Failure | None:
         limits = confinement.limits(self.settings, app.scale)
@@ -80,21 +79,14 @@ class Watchdog:
             return words.make(FailureKind.CRASHED, "over_processes", used=len(members), limit=limit)
         return None
 
-    def _stop(
-        self, app: App, name: str, states: Mapping[str, ProcessState], members: list[int], failure: Failure
-    ) -> None:
-        """SIGKILL all of it, unless the program has another process by now. supervisord starts it again."""
-        pid = states[name].pid
+    def _stop(self, app: App, name: str, pid: int, failure: Failure) -> None:
+        """End all of it, unless the program has another process by now. supervisord starts it again."""
         now = self.deployer.supervisor.state(name)
         if now is None or now.pid != pid:
             return
         outcomes.tell(self.layout.app(app.app_id).log, failure)
         log.warning("%s: %s", name, failure.message)
-        for one in [pid, *members]:
-            with suppress(OSError):  # it has ended
-                os.kill(one, signal.SIGKILL)
-        with suppress(OSError):
-            os.killpg(pid, signal.SIGKILL)
+        end(pid)
         with suppress(HostdError):
             self.registry.amend(None, app.app_id, lambda _: {"error": failure})
 
@@ -147,6 +139,22 @@ def _root_of(pid: int, processes: Mapping[int, Process], roots: Mapping[int, str
             return process.group
         pid = process.parent
     return None
+
+
+def end(root: int) -> None:
+    """SIGKILL a program's process and its family, which is halted first: none is born meanwhile."""
+    halted: set[int] = {root}
+    _signal([root], signal.SIGSTOP)
+    while new := set(families(running(), {root: ""})[root]) - halted:
+        _signal(new, signal.SIGSTOP)
+        halted |= new
+    _signal(halted, signal.SIGKILL)
+
+
+def _signal(pids: Iterable[int], number: int) -> None:
+    for pid in pids:
+        with suppress(OSError):  # it has ended
+            os.kill(pid, number)
 
 
 def used_memory(pids: list[int]) -> int:
