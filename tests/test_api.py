@@ -37,10 +37,17 @@ OPERATIONS = {
     "get_logs", "stream_logs", "get_file", "get_health", "list_releases", "create_release", "get_release",
     "get_bundle", "get_diff", "activate_release", "drain_release", "list_files", "list_gallery",
     "keep_app_awake", "make_link", "revoke_link",
+    "list_variables", "set_variables", "set_variable", "delete_variable",
+    "list_secrets", "set_secrets", "set_secret", "delete_secrets", "delete_secret",
+    "sign_in", "sign_out", "get_session", "list_users", "create_user", "get_user", "update_user",
+    "delete_user", "set_password", "list_tokens", "create_token", "delete_token", "list_audit",
 }  # fmt: skip
 PER_APP = [
     ("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/start"), ("POST", "/stop"), ("POST", "/restart"),
     ("GET", "/logs"), ("GET", "/logs/stream"), ("GET", "/files/app.py"),
+    ("GET", "/variables"), ("PUT", "/variables"), ("PUT", "/variables/a"), ("DELETE", "/variables/a"),
+    ("GET", "/secrets"), ("PUT", "/secrets"), ("PUT", "/secrets/a"),
+    ("DELETE", "/secrets"), ("DELETE", "/secrets/a"),
     ("GET", "/files"), ("GET", "/releases"), ("POST", "/releases"), ("GET", "/releases/1"),
     ("GET", "/releases/1/bundle"), ("GET", "/releases/1/diff"), ("POST", "/releases/1/activate"),
     ("POST", "/releases/1/drain"), ("POST", "/releases/1/drain?now=true"),
@@ -378,8 +385,9 @@ def test_health(platform: Platform, app_id: str) -> None:
 @pytest.mark.parametrize("unknown", ["nobody-000000", "..", "%F0%9F%8E%88", "a%20b"])
 def test_unknown_app(platform: Platform, method: str, path: str, unknown: str) -> None:
     """Each call on an app that is not there is 404 (or 400 for a path that no one may send)."""
-    takes_form = method == "PATCH" or (method, path) == ("POST", "/releases")
-    form: dict[str, Any] = {"files": {"name": (None, "x")}} if takes_form else {}
+    takes_form = method in ("PATCH", "PUT") or (method, path) == ("POST", "/releases")
+    fields = {"name": (None, "x"), "value": (None, ""), "environment": (None, "{}"), "secrets": (None, "")}
+    form: dict[str, Any] = {"files": fields} if takes_form else {}
     answer = platform.api.request(method, f"{platform.url}/api/apps/{unknown}{path}", **form)
     if unknown == "..":  # httpx resolves it: another path, which is not there either
         assert answer.status_code in (404, 405)

@@ -13,9 +13,9 @@ from typing import Annotated, Any
 from fastapi import Depends, Form, Path, Response
 from pydantic import BaseModel
 
-from hostd.api.forms import checked_environment, environment_of, who
+from hostd.api.forms import checked_environment, emptied_fields, environment_of, who
 from hostd.api.releases import ACCEPTED, Id
-from hostd.errors import UnknownName
+from hostd.errors import Invalid, UnknownName
 from hostd.lifecycle import Lifecycle
 from hostd.lifecycle.wanted import Wanted
 from hostd.scrubbing import can_scrub
@@ -25,7 +25,28 @@ Name = Annotated[str, Path(description="The variable's name", max_length=200)]
 Dotted = Annotated[
     str, Path(description="Such as token, or database.password for one in a table", max_length=200)
 ]
-Value = Annotated[str, Form(description="A text")]
+Emptied = Annotated[frozenset[str], Depends(emptied_fields)]
+
+
+def _sent(emptied: frozenset[str], field: str, text: str | None) -> str:
+    """An empty text counts here, one that was not sent doesn't. Raises Invalid."""
+    if text is None and field not in emptied:
+        raise Invalid(field, "is required")
+    return text or ""
+
+
+def _value(emptied: Emptied, value: Annotated[str | None, Form(description="A text")] = None) -> str:
+    return _sent(emptied, "value", value)
+
+
+def _toml(
+    emptied: Emptied,
+    secrets: Annotated[str | None, Form(description="The text of a secrets.toml: all there are")] = None,
+) -> str:
+    return _sent(emptied, "secrets", secrets)
+
+
+Value = Annotated[str, Depends(_value)]
 By = Annotated[str, Depends(who)]
 
 
@@ -118,7 +139,7 @@ class VariablesApi:
         response: Response,
         app_id: Id,
         by: By,
-        secrets: Annotated[str, Form(description="The text of a secrets.toml: all there are")],
+        secrets: Annotated[str, Depends(_toml)],
     ) -> SecretsOut:
         """Set all secrets. 202 when that makes a release, which is deployed."""
         made = parse(secrets)

@@ -73,13 +73,16 @@ EXPECTED: dict[str, dict[Needs, int]] = {
 }
 """What somebody gets for a call on Anna's app; 0: the call is theirs, whatever it answers then."""
 
+PLACES = {"number": 1, "path": "app.py", "token_id": "none", "name": "token"}
+"""What else stands in paths."""
+
 
 @pytest.mark.parametrize("who", EXPECTED)
 def test_rules_are_kept(people: dict[str, Client], document: dict[str, Any], app: str, who: str) -> None:
     """Each call, walked, by somebody who has nothing to do with the app: refused as its rule says."""
     before = people["admin"].get("/apps").json()
     for name, method, path in calls(document):
-        place = path.format(app_id=app, number=1, path="app.py", user="admin", token_id="none")
+        place = path.format(**PLACES | {"app_id": app, "user": "admin"})
         expected = EXPECTED[who][RULES[name]]
         if expected:
             assert people[who].request(method, place).status_code == expected, name
@@ -90,7 +93,7 @@ def test_rules_are_kept(people: dict[str, Client], document: dict[str, Any], app
 def test_reading_token_changes_nothing(people: dict[str, Client], document: dict[str, Any], app: str) -> None:
     """A token that reads gets 403 for everything else, also for what its user may do."""
     for name, method, path in calls(document):
-        place = path.format(app_id=app, number=1, path="app.py", user="anna", token_id="none")
+        place = path.format(**PLACES | {"app_id": app, "user": "anna"})
         if method != "GET" and RULES[name] is not Needs.NOTHING:
             assert_problem(people["read"].request(method, place), 403)
     assert people["read"].get(f"/apps/{app}").json()["options"]["environment"] == {"KEY": "hidden"}
