@@ -32,9 +32,21 @@ NOT_IN_THE_SCHEMA = [
 ]
 KNOWN = "known-app"
 FORM: Any = {"app": b"import streamlit\n"}
-GOOD = {"create_app": 201, "create_release": 202, "activate_release": 202, "drain_release": 409}
+GOOD = {
+    "create_app": 201,
+    "create_release": 202,
+    "activate_release": 202,
+    "drain_release": 409,
+    "delete_variable": 202,
+    "delete_secret": 202,
+}
 """What an aimed request gets, where that is not 200: nothing runs here, so nothing can drain."""
-PLACES: dict[str, Any] = {"app_id": KNOWN, "number": 1, "path": "app.py"}
+NEW: Any = {"name": "made", **FORM}
+BODIES: dict[str, Any] = {
+    "/releases": FORM, "/variables": {"environment": "{}"}, "/secrets": {"secrets": "a = 1"},
+}  # fmt: skip
+"""What an aimed request sends, by the end of its path."""
+PLACES: dict[str, Any] = {"app_id": KNOWN, "number": 1, "path": "app.py", "name": "region"}
 """An app that there is, with a release and a file that it has."""
 
 
@@ -74,9 +86,13 @@ def aim(case: Case[Any], platform: Platform) -> None:
         case.path_parameters |= {name: PLACES[name] for name in case.path_parameters if name in PLACES}
         if "base" in case.query:
             case.query["base"] = 1
-    if "multipart/form-data" in case.operation.get_request_payload_content_types():
-        case.media_type = "multipart/form-data"
-        case.body = FORM if case.operation.path.endswith("/releases") else {"name": "made", **FORM}
+    for kind in case.operation.get_request_payload_content_types()[:1]:
+        case.media_type = kind
+        end = case.operation.path.rpartition("}")[2]
+        case.body = {"value": "x"} if "{name}" in case.operation.path else BODIES.get(end, NEW)
+    if case.method == "DELETE" and "name" in case.path_parameters:
+        place = case.formatted_path.removeprefix("/api")
+        assert platform.api.put(place, data={"value": "x"}).status_code in (200, 202)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -84,17 +84,18 @@ class VariablesApi:
 
     def routes(self, form: list[Any]) -> list[tuple[str, str, Any, dict[str, Any]]]:
         """(method, path, call, options) of each."""
-        accepted, sent = {"responses": ACCEPTED}, {"dependencies": form, "responses": ACCEPTED}
+        variables, secrets = _accepted(VariablesOut), _accepted(SecretsOut)
+        sent = {"dependencies": form}
         return [
             ("GET", "/apps/{app_id}/variables", self.list_variables, {}),
-            ("PUT", "/apps/{app_id}/variables", self.set_variables, sent),
-            ("PUT", "/apps/{app_id}/variables/{name}", self.set_variable, sent),
-            ("DELETE", "/apps/{app_id}/variables/{name}", self.delete_variable, accepted),
+            ("PUT", "/apps/{app_id}/variables", self.set_variables, sent | variables),
+            ("PUT", "/apps/{app_id}/variables/{name}", self.set_variable, sent | variables),
+            ("DELETE", "/apps/{app_id}/variables/{name}", self.delete_variable, variables),
             ("GET", "/apps/{app_id}/secrets", self.list_secrets, {}),
-            ("PUT", "/apps/{app_id}/secrets", self.set_secrets, sent),
-            ("PUT", "/apps/{app_id}/secrets/{name}", self.set_secret, sent),
-            ("DELETE", "/apps/{app_id}/secrets", self.delete_secrets, accepted),
-            ("DELETE", "/apps/{app_id}/secrets/{name}", self.delete_secret, accepted),
+            ("PUT", "/apps/{app_id}/secrets", self.set_secrets, sent | secrets),
+            ("PUT", "/apps/{app_id}/secrets/{name}", self.set_secret, sent | secrets),
+            ("DELETE", "/apps/{app_id}/secrets", self.delete_secrets, secrets),
+            ("DELETE", "/apps/{app_id}/secrets/{name}", self.delete_secret, secrets),
         ]
 
     def list_variables(self, app_id: Id) -> VariablesOut:
@@ -171,6 +172,10 @@ class VariablesApi:
         if number is not None:
             response.status_code = 202
             response.headers["Location"] = f"{self.public_base}/api/apps/{app_id}/releases/{number}"
+
+
+def _accepted(model: type[BaseModel]) -> dict[str, Any]:
+    return {"responses": {202: {**ACCEPTED[202], "model": model}}}
 
 
 def _described(name: str, value: Any) -> SecretOut:
