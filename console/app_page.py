@@ -26,6 +26,10 @@ def show(desk: Desk) -> None:
     except Missing:
         missing(desk, app_id)
         return
+    if not desk.me.manages(app):
+        heading(plain(app.name))
+        open_link(app, desk.say("app_open"), primary=True)
+        return
     watch(desk, app, lambda: desk.hostd.app(app_id), every=1 if app.busy else 2)
     _head(desk, app)
     _state(desk, app)
@@ -63,7 +67,7 @@ def _actions(desk: Desk, app: App) -> None:
         act(desk, app, "stop")
     if not (off or asleep) and st.button(say("restart"), icon=":material/restart_alt:"):
         act(desk, app, "restart")
-    if st.button(say("delete"), icon=":material/delete:", type="tertiary"):
+    if desk.me.owns(app) and st.button(say("delete"), icon=":material/delete:", type="tertiary"):
         ask_delete(app)
 
 

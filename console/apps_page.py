@@ -32,6 +32,8 @@ def show(desk: Desk) -> None:
         _head(desk, any_apps=bool(page.total or searched))
     if page.total or searched:
         _table(desk, page)
+    elif not desk.me.publishes:
+        st.info(desk.say("apps_none_yours"))
     else:
         _teach(desk)
     confirm_delete(desk, list(page.apps))
@@ -59,7 +61,11 @@ def _head(desk: Desk, *, any_apps: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         heading(desk.say("apps"))
         st.space("stretch")
-        if any_apps and st.button(desk.say("new"), icon=":material/add:", type="primary"):
+        if (
+            any_apps
+            and desk.me.publishes
+            and st.button(desk.say("new"), icon=":material/add:", type="primary")
+        ):
             desk.go("new")
 
 
@@ -137,7 +143,7 @@ def _row(desk: Desk, app: App) -> None:
     with st.container(key=f"row_{app.app_id}", gap="xsmall"):
         name, state, updated, actions = st.columns([4, 2, 2, 3], vertical_alignment="center")
         with name:
-            st.page_link(desk.pages["app"], label=f"**{plain(app.name)}**", query_params={"id": app.app_id})
+            _name(desk, app)
         with state:
             badge(app, desk.say)
             under_way(app, desk.say)
@@ -148,12 +154,23 @@ def _row(desk: Desk, app: App) -> None:
         failure_line(app.error or app.warning)
 
 
+def _name(desk: Desk, app: App) -> None:
+    """Who may only open an app has no page about it."""
+    name = f"**{plain(app.name)}**"
+    if desk.me.manages(app):
+        st.page_link(desk.pages["app"], label=name, query_params={"id": app.app_id})
+    else:
+        st.markdown(name)
+
+
 def _actions(desk: Desk, app: App) -> None:
     with st.container(horizontal=True, horizontal_alignment="right", gap="small", wrap=False):
         open_link(app, desk.say("open"))
+        if not desk.me.manages(app):
+            return
         chosen = st.menu_button(
             ":material/more_vert:",
-            _choices(app),
+            [choice for choice in _choices(app) if choice != "delete" or desk.me.owns(app)],
             key=f"more:{app.app_id}",
             type="tertiary",
             format_func=desk.say,

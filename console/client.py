@@ -16,6 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from console.answers import App, Apps, FileChange, Release, Template, known
+from console.people_calls import PeopleCalls
 from console.upload import Upload
 
 QUICK = httpx.Timeout(10, connect=2)
@@ -36,7 +37,11 @@ class Unreachable(ApiError):
 
 
 class TokenNeeded(ApiError):
-    """hostd answered 401."""
+    """hostd answered 401; ``sign_in`` is the page where people sign in, '' where they have the token."""
+
+    def __init__(self, sign_in: str = "") -> None:
+        super().__init__(sign_in)
+        self.sign_in = sign_in
 
 
 class Refused(ApiError):
@@ -55,7 +60,7 @@ class Missing(Refused):
     """hostd answered 404."""
 
 
-class Hostd:
+class Hostd(PeopleCalls):
     """hostd as one caller sees it. ``http`` carries the base URL and may be shared; the token may not."""
 
     def __init__(self, http: httpx.Client, token: str | None = None, language: str = "en") -> None:
@@ -195,7 +200,7 @@ def _check(answer: httpx.Response) -> None:
     if answer.is_success or answer.status_code == httpx.codes.NOT_MODIFIED:
         return
     if answer.status_code == 401:
-        raise TokenNeeded
+        raise TokenNeeded(str(_problem(answer).get("sign_in") or ""))
     if answer.status_code in {502, 504}:  # an outer proxy speaks for a hostd that is away
         raise Unreachable(f"HTTP {answer.status_code}")
     kind = Missing if answer.status_code == 404 else Refused

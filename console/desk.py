@@ -14,6 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from console.answers import App
 from console.client import ApiError, Hostd, Refused, Unreachable
+from console.people import NOBODY, Me
 from console.texts import Say
 
 Seen = TypeVar("Seen")
@@ -23,13 +24,14 @@ MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^&@/])")
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """hostd, the language, the pages to go to, and the place where work in progress is shown."""
+    """hostd, the language, the pages to go to, the place where work in progress is shown, and who looks."""
 
     hostd: Hostd
     say: Say
     pages: Mapping[str, st.Page]
     public_base: str
     progress: DeltaGenerator
+    me: Me = NOBODY
 
     def go(self, page: str, **query: str) -> NoReturn:
         """Leave for another page."""

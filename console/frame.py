@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import httpx
 import streamlit as st
 
-from console import about_page, app_page, apps_page, deploy_page, new_page
+from console import (
+    about_page,
+    account_page,
+    app_page,
+    apps_page,
+    audit_page,
+    deploy_page,
+    new_page,
+    sign_in,
+    users_page,
+)
 from console.client import ApiError, Hostd, Refused, TokenNeeded, Unreachable
 from console.desk import Desk, heading, plain, tell_now, watch
+from console.people import NOBODY, Me
 from console.texts import LANGUAGES, Language, Say, language_of
 
 HERE = Path(__file__).resolve().parent
@@ -24,9 +37,23 @@ PAGES = {
     "new": (new_page.show, ":material/add_circle:"),
     "deploy": (deploy_page.show, ":material/rocket_launch:"),
     "app": (app_page.show, ":material/web:"),
+    "account": (account_page.show, ":material/person:"),
+    "users": (users_page.show, ":material/group:"),
+    "audit": (audit_page.show, ":material/history:"),
     "about": (about_page.show, ":material/info:"),
 }
 UNDER_AN_ID = {"deploy", "app"}
+SHOWN: dict[str, Callable[[Me], bool]] = {
+    "new": lambda me: me.publishes,
+    "account": lambda me: me.is_user,
+    "users": lambda me: me.is_admin,
+    "audit": lambda me: me.is_admin,
+}
+"""Whom the navigation leads there; hostd itself refuses the others."""
+
+
+def _to_all(_me: Me) -> bool:
+    return True
 
 
 def main(http: httpx.Client, public_base: str) -> None:
@@ -36,12 +63,18 @@ def main(http: httpx.Client, public_base: str) -> None:
     st.logo(str(LOGO), size="large", icon_image=str(ICON))
     say = _language()
     pages: dict[str, st.Page] = {}
-    hostd = Hostd(http, st.session_state.get("token"), say.language)
-    desk = Desk(hostd, say, pages, public_base, st.empty())
+    shown = sign_in.bearer()
+    desk = Desk(Hostd(http, shown, say.language), say, pages, public_base, st.empty())
+    try:
+        me, trouble = desk.ask(lambda: sign_in.who(desk.hostd, shown)), None
+    except ApiError as error:
+        me, trouble = NOBODY, error
+    desk = replace(desk, me=me)
     pages |= {name: _page(desk, name) for name in PAGES}
     page = st.navigation(list(pages.values()))
     tell_now()
-    _run(desk, page)
+    sign_in.foot(desk)
+    _run(desk, page, trouble)
 
 
 def _page(desk: Desk, name: str) -> st.Page:
@@ -52,7 +85,7 @@ def _page(desk: Desk, name: str) -> st.Page:
         icon=icon,
         url_path=name,
         default=name == "apps",
-        visibility="hidden" if name in UNDER_AN_ID else "visible",
+        visibility="visible" if name not in UNDER_AN_ID and SHOWN.get(name, _to_all)(desk.me) else "hidden",
     )
 
 
@@ -78,19 +111,21 @@ def _language() -> Say:
     return Say(language)
 
 
-def _run(desk: Desk, page: st.Page) -> None:
+def _run(desk: Desk, page: st.Page, trouble: ApiError | None) -> None:
     try:
+        if trouble is not None:
+            raise trouble
         if desk.ask(desk.hostd.health).get("open_without_token"):
             st.warning(desk.say("open_warning"), icon=":material/lock_open:")
         page.run()
     except Unreachable:
         _away(desk)
-    except TokenNeeded:
-        _sign_in(desk)
+    except TokenNeeded as needed:
+        sign_in.ask(desk, needed)
     except Refused as error:
         text = desk.say("refused", detail=plain(str(error)))
         if error.status == 429:  # too many wrong tokens
-            _sign_in(desk, text)
+            sign_in.ask(desk, None, text)
         else:
             st.error(text, icon=":material/error:")
 
@@ -112,19 +147,3 @@ def _answers(desk: Desk) -> bool:
     except ApiError:
         pass
     return True
-
-
-def _sign_in(desk: Desk, trouble: str = "") -> None:
-    say = desk.say
-    if st.session_state.pop("token", None) and not trouble:
-        trouble = say("token_wrong")
-    with st.form("sign_in", width=440):
-        st.subheader(say("token_title"), anchor=False)
-        st.write(say("token_text"))
-        token = st.text_input(say("token"), type="password", autocomplete="current-password")
-        sent = st.form_submit_button(say("token_send"), type="primary")
-    if sent and token:
-        st.session_state["token"] = token
-        st.rerun()
-    if trouble:
-        st.error(trouble, icon=":material/key_off:", width=440)

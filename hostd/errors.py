@@ -70,10 +70,14 @@ class AmbiguousEntry(Invalid):
 
 
 class Unauthorized(RequestError):
-    """Nobody is signed in, or what was sent to prove it is wrong."""
+    """Nobody is signed in, or what was sent to prove it is wrong; ``sign_in`` is the page to do it at."""
 
     status = 401
     title = "Unauthorized"
+
+    def __init__(self, text: str, sign_in: str = "") -> None:
+        super().__init__(text)
+        self.sign_in = sign_in
 
 
 class Forbidden(RequestError):

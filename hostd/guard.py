@@ -121,7 +121,7 @@ class Guard:
             self._record(scope)
         if (scope["method"], scope["path"].rstrip("/")) == SIGN_IN:
             return None
-        raise Unauthorized(self._how())
+        raise self._nobody()
 
     def _known(self, bearer: bytes) -> Caller | None:
         wanted = self._settings.admin_token
@@ -129,11 +129,15 @@ class Guard:
             return OPERATOR
         return None if self._people is None else self._people.caller(bearer)
 
-    def _how(self) -> str:
+    def _nobody(self) -> Unauthorized:
         if self._people is None or not self._people.wanted:
-            return "Send the admin token as 'Authorization: Bearer <token>' (STREAMLIT_HOST_ADMIN_TOKEN)."
-        base = self._settings.public_base
-        return f"Sign in at {base}/sign-in, or send an API token as 'Authorization: Bearer <token>'."
+            return Unauthorized(
+                "Send the admin token as 'Authorization: Bearer <token>' (STREAMLIT_HOST_ADMIN_TOKEN)."
+            )
+        page = f"{self._settings.public_base}/sign-in"
+        return Unauthorized(
+            f"Sign in at {page}, or send an API token as 'Authorization: Bearer <token>'.", page
+        )
 
     async def _slow_down(self) -> None:
         if self._waiting >= WRONG_TOKENS_AT_ONCE:

@@ -29,7 +29,9 @@ class FieldError(BaseModel):
 
 
 class Problem(BaseModel):
-    """A failure (RFC 9457). ``field`` and ``errors`` come with a 422, ``candidates`` when one must choose."""
+    """A failure (RFC 9457). ``field`` and ``errors`` come with a 422, ``candidates`` when one must choose,
+    ``sign_in``, the page to do that at, with a 401 where people sign in.
+    """
 
     type: str
     title: str
@@ -38,6 +40,7 @@ class Problem(BaseModel):
     field: str | None = None
     errors: list[FieldError] | None = None
     candidates: list[str] | None = None
+    sign_in: str | None = None
 
 
 def answer(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
@@ -55,7 +58,8 @@ def problem(error: HostdError) -> JSONResponse:
         errors = [{"field": error.field, "message": error.message}]
         more = {"candidates": error.candidates} if isinstance(error, AmbiguousEntry) else {}
         return answer(error.status, error.title, str(error), field=error.field, errors=errors, **more)
-    response = answer(error.status, error.title, str(error))
+    page = {"sign_in": error.sign_in} if isinstance(error, Unauthorized) and error.sign_in else {}
+    response = answer(error.status, error.title, str(error), **page)
     if isinstance(error, TooManyRequests):
         response.headers["Retry-After"] = str(error.retry_after)
     return response

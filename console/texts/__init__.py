@@ -8,6 +8,7 @@ from typing import Literal
 from console.texts.access import ACCESS
 from console.texts.apps import APPS
 from console.texts.frame import FRAME
+from console.texts.people import PEOPLE
 from console.texts.releases import RELEASES
 from console.texts.scale import SCALE
 from console.texts.uploads import UPLOADS
@@ -16,7 +17,7 @@ Language = Literal["en", "zh"]
 
 LANGUAGES: dict[Language, str] = {"en": "English", "zh": "中文"}
 
-TEXTS: dict[str, tuple[str, str]] = FRAME | APPS | UPLOADS | RELEASES | SCALE | ACCESS
+TEXTS: dict[str, tuple[str, str]] = FRAME | PEOPLE | APPS | UPLOADS | RELEASES | SCALE | ACCESS
 
 
 @dataclass(frozen=True, slots=True)

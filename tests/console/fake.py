@@ -96,6 +96,7 @@ class FakeHostd:
     refusal: tuple[int, str] | None = None
     candidates: list[str] = field(default_factory=list)
     token: str = ""
+    me: dict[str, str] = field(default_factory=lambda: {"name": "anyone", "role": "admin", "means": "open"})
     down: bool = False
     calls: list[str] = field(default_factory=list)
     sent: dict[str, str] = field(default_factory=dict)
@@ -125,6 +126,7 @@ class FakeHostd:
         parts = request.url.path.removeprefix("/api/").split("/")
         routes: dict[str, Callable[[], httpx.Response]] = {
             "health": self._health,
+            "session": lambda: httpx.Response(200, json=self.me),
             "gallery": lambda: httpx.Response(200, json=self.gallery),
             "apps": lambda: self._all(request) if len(parts) == 1 else self._one(request, *parts[1:]),
         }

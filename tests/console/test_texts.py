@@ -14,6 +14,7 @@ from console.texts import LANGUAGES, TEXTS, Say, language_of
 from hostd.models import Status, Step, Strategy
 from hostd.outcome import ReleaseState
 
+ABOUT_PEOPLE = ("role_", "scope_", "outcome_", "user_from_")
 SOURCES = Path(__file__).resolve().parents[2] / "console"
 
 
@@ -58,6 +59,7 @@ def test_no_text_is_left_over() -> None:
         "access_",
         "about_isolation_",
         "limit_",
+        *ABOUT_PEOPLE,
     )
     made = {f"release_{state}" for state in ReleaseState} | set(Status)
     busy = {f"{action}_busy" for action in ("start", "stop", "restart")}

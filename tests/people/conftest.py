@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.people.house import PASSWORD, Client, bearer_of, first_sign_in, provider, sign_in
+from tests.people.house import FILES, PASSWORD, Client, bearer_of, first_sign_in, provider, sign_in
 from tests.platform import Platform, until
 
 
@@ -65,3 +65,13 @@ def people(house: Platform) -> dict[str, Client]:
     token = found["anna"].post("/tokens", data={"label": "reader", "scope": "read"}).json()
     found["read"] = Client(house, token["token"])
     return found
+
+
+@pytest.fixture(scope="package")
+def app(people: dict[str, Client]) -> str:
+    """Anna's app, seen by bert and nobody else."""
+    fields = {"name": "annas", "app_id": "annas", "visibility": "private", "viewers": "bert"}
+    made = people["anna"].post("/apps", data={**fields, "environment": '{"KEY": "hidden"}'}, files=FILES)
+    assert made.status_code == 201, made.text
+    assert made.json()["access"]["owner"] == "anna"
+    return "annas"

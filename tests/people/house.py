@@ -11,9 +11,10 @@ from typing import Any
 
 import httpx
 
-from tests.platform import Platform, free_range, until
+from tests.platform import HELLO, Platform, free_range, until
 
 PASSWORD = "correct horse battery"
+FILES: Any = {"app": ("app.py", HELLO)}
 
 
 class Client:

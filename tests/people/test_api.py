@@ -15,21 +15,8 @@ import pytest
 from hostd import settings
 from hostd.api.rules import RULES, Needs
 from hostd.main import build, create_app
-from tests.people.house import PASSWORD, Client, sign_in
-from tests.platform import HELLO, Platform, assert_problem, platform, until
-
-
-@pytest.fixture(scope="module")
-def app(people: dict[str, Client]) -> str:
-    """Anna's app, seen by bert and nobody else."""
-    fields = {"name": "annas", "app_id": "annas", "visibility": "private", "viewers": "bert"}
-    made = people["anna"].post("/apps", data={**fields, "environment": '{"KEY": "hidden"}'}, files=FILES)
-    assert made.status_code == 201, made.text
-    assert made.json()["access"]["owner"] == "anna"
-    return "annas"
-
-
-FILES: Any = {"app": ("app.py", HELLO)}
+from tests.people.house import FILES, PASSWORD, Client, sign_in
+from tests.platform import Platform, assert_problem, platform, until
 
 
 @pytest.fixture(scope="module")
