@@ -27,6 +27,18 @@ def store_in(cache: Path, tag: str = TAG) -> Path:
     return cache / f"bytecode-{tag}"
 
 
+def drop_foreign(packages: Path) -> None:
+    """Take away the bytecode that packages brought: it need not be of the source beside it.
+
+    One for a copy of another package's file would otherwise get into the store, and from there to other apps.
+    """
+    for folder, _, names in os.walk(packages):
+        if folder.endswith("/__pycache__"):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    os.unlink(f"{folder}/{name}")  # noqa: PTH108 - thousands of files
+
+
 def link_known(packages: Path, store: Path, tag: str = TAG) -> int:
     """Give the sources under ``packages`` the bytecode that the store has. Returns how many files."""
     known = {entry.name for entry in os.scandir(store)} if store.is_dir() else set()

@@ -13,9 +13,10 @@ from typing import NoReturn
 
 from uv import find_uv_bin
 
-from hostd import builds, programs, self_test, store
+from hostd import builds, programs, store, uids
 from hostd.errors import SettingsError
 from hostd.health import is_free
+from hostd.identity import Gift, Identity, give, give_tree, owner_of
 from hostd.isolation import NONE
 from hostd.layout import Layout, is_of_an_app
 from hostd.lifecycle.environment import ROOT, console_spec
@@ -36,6 +37,7 @@ def enter(settings: Settings) -> NoReturn:
     prepare(layout)
     lock = take_lock(layout)
     check_isolation(settings)
+    prepare_users(settings, layout)
     vault_keys.load(settings, layout, lambda notice: sys.stderr.write(f"hostd: {notice}\n"))
     check_ports(settings)
     end_orphans(layout)
@@ -81,6 +83,39 @@ def prepare(layout: Layout) -> None:
         ) from None
 
 
+def prepare_users(settings: Settings, layout: Layout) -> None:
+    """Where apps have users of their own: what they pass through, and what the builder has.
+
+    Everything else is root's. What lay there before comes from a hostd that was not root.
+    """
+    found = uids.usable(settings, find_uv_bin(), builds.interpreter())
+    if isinstance(found, str):
+        return
+    for folder in (layout.root, layout.apps, layout.hand_over):
+        give(folder, Gift(uids.PLATFORM, folders=0o711, files=0o600))
+    for folder in (layout.supervisor, layout.logs, layout.root / "console"):
+        give_tree(folder, Gift(uids.PLATFORM, folders=0o700, files=0o600))
+    _prepare_caches(settings, layout, found.builder)
+
+
+def _prepare_caches(settings: Settings, layout: Layout, builder: Identity) -> None:
+    """Given away once: they are large. An empty UV_CACHE_DIR becomes the builder's as well."""
+    cache = layout.cache.parent
+    own = cache / "own"
+    named = Path(settings.build_environment.get("UV_CACHE_DIR", layout.cache))
+    if owner_of(cache)[0] != builder.uid:
+        give_tree(cache, Gift(builder, folders=0o755, files=0o644, linked=True))
+    own.mkdir(mode=0o711, exist_ok=True)
+    give(own, Gift(uids.PLATFORM, folders=0o711, files=0o600))
+    named.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not any(named.iterdir()):
+        give(named, Gift(builder, folders=0o700, files=0o600))
+    for folder in (layout.cache, layout.statics, *cache.glob("bytecode-*")):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        give(folder, Gift(builder, folders=0o700, files=0o600))
+    give(cache, Gift(builder, folders=0o711, files=0o600))
+
+
 def take_lock(layout: Layout) -> int:
     """Hold the data folder as long as the platform runs; supervisord inherits the descriptor."""
     descriptor = os.open(layout.lock, os.O_RDWR | os.O_CREAT, 0o600)
@@ -106,7 +141,10 @@ def check_ports(settings: Settings) -> None:
 def check_isolation(settings: Settings) -> None:
     """Raises SettingsError when apps would be kept apart less well than is required."""
     wanted = settings.require_isolation
-    if wanted != NONE and not (found := self_test.measure()).reaches(wanted):
+    if wanted == NONE:
+        return
+    found = uids.isolation(settings, find_uv_bin(), builds.interpreter())
+    if not found.reaches(wanted):
         raise SettingsError(
             f"STREAMLIT_HOST_REQUIRE_ISOLATION={wanted}: apps would only have {found}; see docs/security.md"
         )

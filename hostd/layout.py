@@ -113,6 +113,10 @@ class Layout:
         """uv's cache, unless UV_CACHE_DIR names another."""
         return self.root / "cache" / "uv"
 
+    def own_cache(self, app_id: str) -> Path:
+        """The cache of an app's own builder."""
+        return self.root / "cache" / "own" / app_id
+
     @property
     def statics(self) -> Path:
         """Streamlit's files for browsers, a copy per version and content (see static_files.py)."""
@@ -160,8 +164,17 @@ class Layout:
 
     @property
     def hand_over(self) -> Path:
-        """By port, where apps' processes take visitors' sockets (hostd/runner.py), and how many they have."""
-        return self.supervisor / "hand_over"
+        """A folder per port, where an app's process takes visitors' sockets, and tells how many it has."""
+        return self.root / "hand_over"
+
+    def door(self, port: int) -> Path:
+        """The socket of the app's process at ``port`` (hostd/runner.py)."""
+        return self.hand_over / str(port) / "door"
+
+    @property
+    def last_uid(self) -> Path:
+        """uids.json: the number that the last new app got, so that a deleted app's does not come again."""
+        return self.root / "uids.json"
 
     @property
     def lock(self) -> Path:

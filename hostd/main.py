@@ -18,7 +18,7 @@ import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
-from hostd import __version__, memory, problems, self_test
+from hostd import __version__, builds, memory, problems, uids
 from hostd.api import Api, Problem
 from hostd.api.sign_in import SignInPages
 from hostd.audit import Audit
@@ -33,6 +33,7 @@ from hostd.lifecycle.draining import Drainer
 from hostd.lifecycle.gate import Gate
 from hostd.lifecycle.installing import Installer
 from hostd.lifecycle.launching import Launcher
+from hostd.lifecycle.owners import Owners
 from hostd.lifecycle.registry import Registry
 from hostd.lifecycle.replicas import Replicas
 from hostd.lifecycle.scaling import Scaler
@@ -49,6 +50,7 @@ from hostd.static_files import StaticCopies
 from hostd.store import Store
 from hostd.supervisor import Changes, Supervisor
 from hostd.templating import Templates
+from hostd.uids import Uids
 from hostd.vault import Vault
 from hostd.vault import keys as vault_keys
 
@@ -77,6 +79,7 @@ def build(settings: Settings) -> House:
     store, keys = Store(layout), vault_keys.load(settings, layout)
     registry = Registry(store, Route(Status.RUNNING, settings.console_port, "console"))
     supervisor = Supervisor(layout.socket)
+    found = uids.usable(settings, builds.UV, builds.interpreter())
     shared: Any = {
         "settings": settings,
         "layout": layout,
@@ -84,6 +87,8 @@ def build(settings: Settings) -> House:
         "supervisor": supervisor,
         "registry": registry,
     }
+    owners = Owners(layout=layout, registry=registry, uids=found if isinstance(found, Uids) else None)
+    shared["owners"] = owners
     installer = Installer(**shared, slots=Slots(settings.parallel_installs))
     vault = Vault(layout=layout, keys=keys)
     ports = Ports(settings.port_min, settings.port_max)
@@ -202,8 +207,9 @@ def serve() -> None:
     house = build(settings)
     _log_to(house.layout)
     log.info("hostd %s on %s:%s, data in %s", __version__, settings.bind, settings.port, settings.data)
-    house = replace(house, isolation=self_test.measure())
+    house = replace(house, isolation=uids.isolation(settings, builds.UV, builds.interpreter()))
     log.info("isolation of apps: %s", house.isolation)
+    log.info("apps run as %s", uids.described(settings, builds.UV, builds.interpreter()))
     for notice in settings.notices:
         log.warning(notice)
     _first_admin(house)

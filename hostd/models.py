@@ -116,7 +116,8 @@ class Options:
 
     ``drain_minutes`` None is the platform's default, 0 ends open sessions at once. ``python`` is a version
     (``3.11``) or a specifier (``>=3.10``), ``as_of`` a date (``2023-06-15``): packages newer than that are
-    passed over. ``entry`` is the script to run, from the bundle's root.
+    passed over. ``entry`` is the script to run, from the bundle's root. ``build_from_source`` lets packages
+    be built that are there as source only.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -125,6 +126,7 @@ class Options:
     python: str | None = None
     as_of: str | None = None
     entry: str | None = None
+    build_from_source: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +174,8 @@ class App:
     belongs to ``release``, and so does ``port``, which a stopped app gets again if it is free. ``restart``
     marks a restart that was asked for and is not carried out yet, ``force`` that the target may serve
     although its first page raises. ``files_in`` is the release that holds what ``release`` wrote beside its
-    code, while one replaces the other. ``awake_until``: it does not sleep before. ``entry``, ``options``,
+    code, while one replaces the other. ``awake_until``: it does not sleep before. ``uid``: the
+    Unix user that it runs as, None for the platform's own. ``entry``, ``options``,
     digests are the target's. Times: ISO 8601 UTC.
     """
 
@@ -199,6 +202,7 @@ class App:
     scale: Scale = field(default_factory=Scale)
     access: Access = field(default_factory=Access)
     awake_until: str | None = None
+    uid: int | None = None
     requirements_sha256: str | None = None
     app_sha256: str | None = None
     streamlit_version: str | None = None

@@ -50,10 +50,15 @@ def _is_free(port: int) -> bool:
 
 
 def uv_cache() -> str:
-    """The cache that all test platforms share, so that only the first install downloads."""
+    """The cache of installs that tests make themselves, so that only the first one downloads."""
     return subprocess.run(
         [find_uv_bin(), "cache", "dir"], capture_output=True, text=True, check=True
     ).stdout.strip()
+
+
+def platforms_cache() -> str:
+    """The one that all test platforms share. One that runs as root installs as its builder."""
+    return uv_cache() if os.geteuid() else str(Path(tempfile.gettempdir(), "hostd-tests-uv-cache"))
 
 
 class Platform:
@@ -74,7 +79,7 @@ class Platform:
             "STREAMLIT_HOST_PORT_MAX": str(self.pool[-1]),
             "STREAMLIT_HOST_START_TIMEOUT": "240",  # a machine busy with tests boots Streamlit in a minute
             "STREAMLIT_HOST_FIRST_SESSION_TIMEOUT": "240",
-            "UV_CACHE_DIR": uv_cache(),
+            "UV_CACHE_DIR": platforms_cache(),
             **settings,
         }
         token = settings.get("STREAMLIT_HOST_ADMIN_TOKEN")

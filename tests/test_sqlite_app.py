@@ -55,6 +55,13 @@ def host() -> Iterator[Platform]:
         yield made
 
 
+@pytest.fixture
+def one_user() -> Iterator[Platform]:
+    """A platform whose apps all run as itself, so that they can change what was uploaded."""
+    with running_platform(pool=8, STREAMLIT_HOST_UID_MIN="0") as made:
+        yield made
+
+
 class Visitor(threading.Thread):
     """Inserts a row again and again, each in a session of its own; knows the rows that it was shown."""
 
@@ -155,8 +162,9 @@ def test_every_row_outlives_ten_deploys(host: Platform) -> None:
     assert not (host.data / "apps" / app_id / "home" / "recovered").exists()
 
 
-def test_a_file_of_the_upload_that_the_app_changes(host: Platform) -> None:
+def test_a_file_of_the_upload_that_the_app_changes(one_user: Platform) -> None:
     """Unchanged in the next upload, the app's own goes on; changed there, the upload's counts."""
+    host = one_user
 
     def files(mark: int, shipped: int) -> dict[str, str]:
         data = json.dumps({"shipped": shipped, "visits": 0})

@@ -9,14 +9,17 @@ survives a restart of hostd and operators see it. It marks the release complete 
 """
 
 from hostd.builds.exits import NO_PYTHON, OUT_OF_TIME
+from hostd.builds.install import UV
 from hostd.builds.interpreters import interpreter
-from hostd.builds.job import Job, environment, is_complete, spec
+from hostd.builds.job import Job, Users, environment, is_complete, spec
 from hostd.builds.key import can_look_back, dependency_key
 
 __all__ = [
     "NO_PYTHON",
     "OUT_OF_TIME",
+    "UV",
     "Job",
+    "Users",
     "can_look_back",
     "dependency_key",
     "environment",

@@ -35,10 +35,9 @@ class Installed:
     built: list[str]
 
 
-def install(job: Job, steps: Steps) -> Installed:
+def install(job: Job, steps: Steps, wanted: Wanted) -> Installed:
     """Make the venv of ``job``. Raises Stop."""
     source, options = job.asked()
-    wanted = _read(job, source.dependencies)
     steps = replace(steps, folder=wanted.folder)
     wanted = without_unknown(steps, wanted)
     for line in wanted.warnings:
@@ -49,11 +48,13 @@ def install(job: Job, steps: Steps) -> Installed:
     steps.must([UV, "venv", "--quiet", "--no-project", "--python", plan.python.path, str(job.venv)])
     _fill(job, steps, wanted, files, plan.flags)
     warnings = [*wanted.warnings, *_project(job, steps, wanted, plan)]
-    _streamlit(job, steps, plan.flags)
+    _streamlit(job, steps, plan)
     return _look(job, steps, plan, warnings=warnings, built=leftovers.clear())
 
 
-def _read(job: Job, name: str | None) -> Wanted:
+def read(job: Job) -> Wanted:
+    """What the release asks for. Raises Stop."""
+    name = job.asked()[0].dependencies
     try:
         wanted = dependencies.read(job.bundle, name)
     except dependencies.Unreadable as error:
@@ -102,21 +103,27 @@ def _project(job: Job, steps: Steps, wanted: Wanted, plan: Plan) -> list[str]:
     return [line]
 
 
-def _streamlit(job: Job, steps: Steps, flags: Sequence[str]) -> None:
+def _streamlit(job: Job, steps: Steps, plan: Plan) -> None:
     """Streamlit, if nothing brought it."""
-    if "streamlit" not in _versions(_freeze(job, steps)):
-        steps.must([*_pip(job, "install"), *flags, "streamlit"])
+    if "streamlit" not in _versions(_freeze(job, steps, plan)):
+        steps.must([*_pip(job, "install"), *plan.flags, "streamlit"])
 
 
 def _pip(job: Job, command: str) -> list[str]:
     return [UV, "pip", command, "--python", str(job.venv)]
 
 
-def _freeze(job: Job, steps: Steps) -> list[str]:
-    code, text = steps.ask([*_pip(job, "freeze"), "--quiet"])
+def _freeze(job: Job, steps: Steps, plan: Plan) -> list[str]:
+    """The packages in the venv. Its own Python is not asked: what packages left in it would run."""
+    where = ["--python", plan.python.path, "--path", str(_packages(job))]
+    code, text = steps.ask([UV, "pip", "freeze", "--quiet", *where])
     if code != 0:
         raise Stop(1, "error: the installed packages can't be listed")
     return text.splitlines()
+
+
+def _packages(job: Job) -> Path:
+    return next(job.venv.glob("lib/*/site-packages"))
 
 
 def _versions(resolved: Sequence[str]) -> dict[str, str]:
@@ -128,7 +135,6 @@ def _versions(resolved: Sequence[str]) -> dict[str, str]:
 def _look(job: Job, steps: Steps, plan: Plan, *, warnings: list[str], built: list[str]) -> Installed:
     """What there is now."""
     python = plan.python
-    packages = next(job.venv.glob("lib/*/site-packages"))
     tag = steps.ask([python.path, "-I", "-S", "-c", "import sys; print(sys.implementation.cache_tag)"])[
         1
     ].strip()
@@ -138,8 +144,8 @@ def _look(job: Job, steps: Steps, plan: Plan, *, warnings: list[str], built: lis
         python=".".join(map(str, python.version.release[:2])),
         interpreter=python.path,
         tag=tag,
-        packages=packages,
-        resolved=_freeze(job, steps),
+        packages=_packages(job),
+        resolved=_freeze(job, steps, plan),
         as_of=str(plan.day) if plan.day else None,
         warnings=warnings,
         built=built,

@@ -16,6 +16,7 @@ from uv import find_uv_bin
 from hostd.builds.exits import NO_PYTHON, Stop
 from hostd.builds.poetry import version_specifier
 from hostd.builds.steps import Steps
+from hostd.identity import is_reachable
 
 _ONE_VERSION = re.compile(r"\d+(\.\d+){0,2}")
 
@@ -42,6 +43,18 @@ def own() -> Python:
     return Python(interpreter(), Version(".".join(map(str, sys.version_info[:3]))), sys.implementation.name)
 
 
+def nearest(steps: Steps) -> Python:
+    """Our own; where installs can't run it, the nearest that they can. Raises Stop when there is none."""
+    ours = own()
+    if steps.identity is None or is_reachable(Path(ours.path)):
+        return ours
+    version = ours.version
+    found = [python for python in installed(steps) if is_reachable(Path(python.path))]
+    if chosen := pick(found, f"=={version.major}.{version.minor}.*") or pick(found, ">=3.9"):
+        return chosen
+    raise Stop(NO_PYTHON, f"error: no Python is where installs can run it, as they can't {interpreter()}")
+
+
 def normal(wanted: str | None) -> str | None:
     """A wish as we read it: ``python-3.11.4`` and ``cpython@3.11.4`` are 3.11.4."""
     text = re.sub(r"^(?:c?python)?\s*[-@]?\s*(?=[\d<>=!~])", "", (wanted or "").strip().lower())
@@ -64,7 +77,7 @@ def specifier(wanted: str) -> SpecifierSet | None:
 def choose(steps: Steps, wanted: str | None) -> Python:
     """The interpreter for a release that asks for ``wanted``. Raises Stop that names those there are."""
     wish = normal(wanted)
-    here = own()
+    here = nearest(steps)
     if wish is None or fits(here, wish):
         return here
     found = installed(steps)
@@ -84,7 +97,7 @@ def candidates(steps: Steps, wanted: str | None) -> list[Python]:
     wish = normal(wanted)
     if wish is not None and specifier(wish) is None:
         return [choose(steps, wanted)]
-    here = own()
+    here = nearest(steps)
     found = [python for python in [here, *installed(steps)] if wish is None or fits(python, wish)]
     found.sort(key=lambda one: (one.version.release[:2], one == here, one.version))
     newest = {one.version.release[:2]: one for one in found if one.implementation == "cpython"}
@@ -138,7 +151,7 @@ def _named(steps: Steps, wish: str) -> Python | None:
 
 def _fetched(steps: Steps, wish: str) -> Python | None:
     """An interpreter that uv downloads, where that is allowed and possible."""
-    code = steps.run([find_uv_bin(), "python", "install", wish])
+    code = (steps.platform or steps).run([find_uv_bin(), "python", "install", wish])
     if code != 0:
         return None
     return pick(installed(steps), wish) or _named(steps, wish)

@@ -9,8 +9,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from hostd.identity import Identity, owner_of
 from hostd.models import Options, Source
 from hostd.store import BadState, parse, read_json
+
+
+@dataclass(frozen=True, slots=True)
+class Users:
+    """``platform`` installs wheels; ``own`` builds this app's own code, in a cache of its own."""
+
+    platform: Identity
+    own: Identity
+    own_cache: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +28,8 @@ class Job:
     """One install. Paths as text, so that it travels as JSON; ``timeout`` in seconds.
 
     ``source`` and ``options`` are those of asked.json. ``as_of`` (a date) passes over packages newer than
-    that; ``look_back`` asks to find the date from what the requirements pin.
+    that; ``look_back`` asks to find the date from what the requirements pin. ``users`` None: everything is
+    done as who we are.
     """
 
     release: str
@@ -31,6 +42,7 @@ class Job:
     cache: str
     as_of: str | None = None
     look_back: bool = False
+    users: Users | None = None
 
     @property
     def bundle(self) -> Path:
@@ -47,8 +59,15 @@ class Job:
         return parse(Source, self.source, "source"), parse(Options, self.options, "options")
 
 
-def environment(base: Mapping[str, str], cache: Path) -> dict[str, str]:
-    """What an install gets to see: the people's UV_*, proxy and CA variables over our defaults."""
+def environment(base: Mapping[str, str], cache: Path, users: Users | None = None) -> dict[str, str]:
+    """What an install gets to see: the people's UV_*, proxy and CA variables over our defaults.
+
+    ``users`` have no part of our own HOME, nor of a cache that is not theirs.
+    """
+    if users is not None:
+        base = {name: value for name, value in base.items() if name not in ("HOME", "TMPDIR")}
+        if "UV_CACHE_DIR" in base and owner_of(Path(base["UV_CACHE_DIR"]))[0] != users.platform.uid:
+            base.pop("UV_CACHE_DIR")
     defaults = {
         "UV_CACHE_DIR": str(cache),
         "UV_PYTHON_DOWNLOADS": "automatic",
@@ -57,6 +76,11 @@ def environment(base: Mapping[str, str], cache: Path) -> dict[str, str]:
         "HOME": "/nonexistent",
     }
     return {**defaults, **base, "UV_NO_PROGRESS": "1", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+
+
+def read_job(path: Path) -> Job:
+    """The job in the spec at ``path``. Raises BadState."""
+    return parse(Job, read_json(path).get("job", {}), path.name)
 
 
 def spec(job: Job, env: Mapping[str, str], path: Path) -> dict[str, object]:

@@ -24,6 +24,7 @@ def dependency_key(release: ReleaseLayout, asked: Asked, as_of: str | None = Non
     """
     source, options = asked.source, asked.options
     parts: list[object] = [RECIPE, sys.version, options.python or source.python, as_of or options.as_of]
+    parts += ["built from source"] if options.build_from_source else []
     try:
         wanted = dependencies.read(release.bundle, source.dependencies)
     except dependencies.Unreadable:

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
 import shutil
-import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 
 from hostd import bytecode
-from hostd.builds import static_copy
+from hostd.builds import static_copy, workplace
 from hostd.builds.exits import Stop
 from hostd.builds.install import Installed, install
-from hostd.builds.job import Job
+from hostd.builds.job import Job, read_job
 from hostd.builds.steps import Steps
 from hostd.errors import DiskFull
-from hostd.launch import die_with_parent
+from hostd.identity import acting, preload_codecs
 from hostd.layout import statics_in
 from hostd.runlog import now, say
 from hostd.store import write_json
 
+_COMPILE = ("-I", "-S", "-m", "compileall", "-q", "-q")
 _PTH = (
     "import os, sys; sys.path += [p for p in [os.environ.get('HOSTD_APP_ROOT')] if p and p not in sys.path]\n"
 )
@@ -31,7 +29,7 @@ _PTH = (
 
 def main(path: str) -> int:
     """Run the job of the spec at ``path``."""
-    job = Job(**json.loads(Path(path).read_text(encoding="utf-8"))["job"])
+    job = read_job(Path(path))
     try:
         return run(job)
     except DiskFull:
@@ -42,13 +40,19 @@ def main(path: str) -> int:
 
 
 def run(job: Job) -> int:
-    """Make the venv, mark the release complete, then compile bytecode. Returns the exit code."""
+    """Make the venv, mark the release complete, then compile bytecode. Returns the exit code.
+
+    As root, everything in the venv and in the bundle is done as the one who builds: root follows no link
+    there, and no code of others ever runs as root.
+    """
     release = Path(job.release)
     _clear(job.venv)
+    preload_codecs()
     with (release / "install.log").open("ab", buffering=0) as log:
         steps = Steps(log, job.bundle, release / "build", time.monotonic() + job.timeout)
         try:
-            made = install(job, steps)
+            work = workplace.choose(job, steps)
+            made = _made(job, work)
         except Stop as stop:
             if stop.line:
                 steps.say(stop.line)
@@ -56,16 +60,30 @@ def run(job: Job) -> int:
             return stop.code
         finally:
             _clear(steps.scratch)
-    store = bytecode.store_in(Path(job.cache), made.tag)
-    bytecode.link_known(made.packages, store, made.tag)
     versions = dict(line.split("==", 1) for line in made.resolved if "==" in line)
-    wheel = static_copy.wheel(made.packages, versions.get("streamlit"))
+    with acting(work.steps.identity):
+        bytecode.drop_foreign(made.packages)
+        (job.venv / ".lock").unlink(missing_ok=True)  # uv's, for everybody to write
+        store = bytecode.store_in(work.cache, made.tag)
+        bytecode.link_known(made.packages, store, made.tag)
+        (made.packages / "hostd_app_root.pth").write_text(_PTH, encoding="utf-8")
+        wheel = static_copy.wheel(made.packages, versions.get("streamlit"))
     _complete(job, made, versions.get("streamlit"), wheel.key if wheel else None)
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # nobody waits for what follows
     if wheel is not None:
-        _copy(job, wheel)
-    _compile(job, made, store)
+        with acting(job.users.platform if job.users else None):
+            _copy(job, wheel)
+    with acting(work.steps.identity):
+        _compile(work, made, store)
     return 0
+
+
+def _made(job: Job, work: workplace.Workplace) -> Installed:
+    with acting(work.steps.identity):
+        try:
+            return install(job, work.steps, work.wanted)
+        finally:
+            work.end_builders()
 
 
 def _clear(folder: Path) -> None:
@@ -75,7 +93,6 @@ def _clear(folder: Path) -> None:
 
 
 def _complete(job: Job, made: Installed, streamlit: str | None, static: str | None) -> None:
-    (made.packages / "hostd_app_root.pth").write_text(_PTH, encoding="utf-8")
     record = {
         "release": job.number,
         "created_at": now(),
@@ -99,16 +116,12 @@ def _copy(job: Job, wheel: static_copy.Wheel) -> None:
         say(Path(job.run_log), f"install: Streamlit's files for browsers are not shared: {error}")
 
 
-def _compile(job: Job, made: Installed, store: Path) -> None:
+def _compile(work: workplace.Workplace, made: Installed, store: Path) -> None:
     """Bytecode for what the first start did not import, one venv at a time.
 
     ``-I -S`` so that nothing foreign runs.
     """
-    with Path(job.cache, "compile.lock").open("a", encoding="utf-8") as lock:
+    with (work.cache / "compile.lock").open("a", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with suppress(OSError):  # an interpreter that went away meanwhile: Python compiles by itself
-            subprocess.run(
-                [made.interpreter, "-I", "-S", "-m", "compileall", "-q", "-q", str(made.packages)],
-                check=False, preexec_fn=die_with_parent,
-            )  # fmt: skip
+        work.steps.quietly([made.interpreter, *_COMPILE, str(made.packages)])
         bytecode.keep(made.packages, store, made.tag)

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from hostd.builds.exits import OUT_OF_TIME, Stop
+from hostd.identity import Identity, become
 from hostd.launch import die_with_parent
 
 _NO_SPACE = re.compile(r"No space left on device|os error 28|Disk quota exceeded")
@@ -24,12 +25,19 @@ _NO_SPACE = re.compile(r"No space left on device|os error 28|Disk quota exceeded
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """``folder`` is the working directory, ``scratch`` has files of ours; ``deadline``: monotonic clock."""
+    """``folder`` is the working directory, ``scratch`` has files of ours; ``deadline``: monotonic clock.
+
+    ``identity`` is the user that the programs run as, None for our own; ``environment`` theirs, None for
+    our own. ``platform`` are steps of the platform itself, as which only programs of ours run.
+    """
 
     log: IO[bytes]
     folder: Path
     scratch: Path
     deadline: float
+    identity: Identity | None = None
+    environment: Mapping[str, str] | None = None
+    platform: Steps | None = None
 
     def say(self, line: str) -> None:
         """One line of ours."""
@@ -66,6 +74,13 @@ class Steps:
         code = self._run(command, subprocess.STDOUT if errors else subprocess.DEVNULL, lines.append)
         return code, b"".join(lines).decode("utf-8", "replace")
 
+    def quietly(self, command: Sequence[str]) -> None:
+        """Run a program without a time limit, whatever comes of it; nothing is logged."""
+        with contextlib.suppress(OSError):  # an interpreter that went away meanwhile
+            subprocess.run(
+                command, check=False, env=self.environment, close_fds=False, preexec_fn=self._begin
+            )  # fmt: skip
+
     def _run(self, command: Sequence[str], stderr: int, each: Callable[[bytes], None]) -> int:
         process = subprocess.Popen(
             command,
@@ -73,7 +88,9 @@ class Steps:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=stderr,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - no thread runs yet
+            env=self.environment,
+            close_fds=False,  # ours close by themselves; while we act for another, /proc/self/fd is shut
+            preexec_fn=self._begin,  # noqa: PLW1509 - no thread runs yet
         )
         late = threading.Event()
         timer = threading.Timer(max(0.0, self.deadline - time.monotonic()), _end, (process, late))
@@ -87,6 +104,11 @@ class Steps:
         if late.is_set():
             raise Stop(OUT_OF_TIME)
         return errno.ENOSPC if full and process.returncode else process.returncode
+
+    def _begin(self) -> None:
+        if self.identity is not None:
+            become(self.identity)
+        die_with_parent()  # after that: a change of the user clears it (prctl(2))
 
     def _tee(self, line: bytes) -> None:
         for write in (self.log.write, sys.stdout.buffer.write):

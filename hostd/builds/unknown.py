@@ -10,7 +10,7 @@ from packaging.utils import canonicalize_name
 from uv import find_uv_bin
 
 from hostd.builds.dependencies import Wanted
-from hostd.builds.interpreters import interpreter
+from hostd.builds.interpreters import nearest
 from hostd.builds.names import parsed
 from hostd.builds.steps import Steps
 
@@ -39,7 +39,7 @@ def _first_unknown(steps: Steps, lines: list[str]) -> str | None:
     if not lines:
         return None
     asked = steps.write("uncertain.txt", "".join(f"{line}\n" for line in lines))
-    command = [find_uv_bin(), "pip", "compile", "--no-deps", "--python", interpreter(), str(asked)]
+    command = [find_uv_bin(), "pip", "compile", "--no-deps", "--python", nearest(steps).path, str(asked)]
     match = _NOT_FOUND.search(" ".join(steps.ask(command, errors=True)[1].split()))
     return canonicalize_name(match[1]) if match else None
 

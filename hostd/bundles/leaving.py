@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from hostd.bundles.moving import Moved, app_of, has_way, lay_ready, main_of, recovered_folder, rename_below
+from hostd.bundles.below import app_of, rename_below
+from hostd.bundles.moving import Moved, has_way, lay_ready, main_of, recovered_folder
 from hostd.bundles.pristine import entries
 from hostd.bundles.written import is_there, written_beside
 from hostd.layout import ReleaseLayout
@@ -27,7 +28,7 @@ def leave_to(old: ReleaseLayout, new: ReleaseLayout) -> Moved:
             waiting = lay_ready(old, path) if path in uploaded else None
             rename_below(old.bundle / path, folder / path, app_of(old).root)
             if waiting is not None:
-                waiting.replace(old.bundle / path)
+                rename_below(waiting, old.bundle / path, old.bundle, over=True)
     return Moved(
         moved=tuple(path for main, paths in groups.items() if main not in aside for path in paths),
         recovered=tuple(path for main in aside for path in groups[main]),

@@ -17,10 +17,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hostd.bundles.below import app_of, open_below, rename_below, unlink_below
 from hostd.bundles.pristine import entries
 from hostd.bundles.tree import CHUNK, files_below
 from hostd.bundles.written import is_real_folder, is_there, is_written, written_beside
-from hostd.layout import AppLayout, ReleaseLayout
+from hostd.identity import Gift, Identity, give, owner_of
+from hostd.layout import ReleaseLayout
 
 _MOVING, _BACK, _RESTORED = "moving-", "moving-back", "restored"
 _COMPANIONS = ("-wal", "-shm", "-journal")
@@ -142,7 +144,7 @@ def _take_out(release: ReleaseLayout, path: str, target: Path, *, uploaded: bool
     waiting = lay_ready(release, path) if uploaded else None
     rename_below(release.bundle / path, target, release.root)
     if waiting is not None:
-        waiting.replace(release.bundle / path)
+        rename_below(waiting, release.bundle / path, release.bundle, over=True)
 
 
 def lay_ready(release: ReleaseLayout, path: str) -> Path:
@@ -157,6 +159,9 @@ def lay_ready(release: ReleaseLayout, path: str) -> Path:
             shutil.copyfileobj(source, target, CHUNK)
             target.flush()
             os.fsync(target.fileno())
+    uid, gid, _ = owner_of(release.bundle)
+    if uid != os.geteuid():
+        give(temporary, Gift(Identity(uid, gid), folders=0o700, files=0o640))
     temporary.replace(waiting)
     return waiting
 
@@ -169,7 +174,7 @@ def _make_room(new: ReleaseLayout, main: str, coming: Path) -> None:
     elif _is_sqlite(coming):
         for path in group:
             if path != main and not is_real_folder(new.bundle / path):
-                (new.bundle / path).unlink()  # it would be played into the wrong file
+                unlink_below(new.bundle, path)  # it would be played into the wrong file
 
 
 def _put_written_aside(new: ReleaseLayout, paths: list[str]) -> None:
@@ -184,7 +189,7 @@ def _put_aside(release: ReleaseLayout, paths: list[str]) -> None:
 def _is_sqlite(file: Path) -> bool:
     if file.is_symlink():
         return False
-    with file.open("rb") as content:
+    with open_below(file.parent, file.name) as content:
         return content.read(len(_SQLITE)) == _SQLITE
 
 
@@ -193,32 +198,6 @@ def has_way(path: str, new: ReleaseLayout) -> bool:
     target = new.bundle / path
     above = [parent for parent in target.parents if parent.is_relative_to(new.bundle)]
     return not is_real_folder(target) and all(is_real_folder(one) for one in above if is_there(one))
-
-
-def rename_below(source: Path, target: Path, within: Path, *, over: bool = False) -> None:
-    """Rename, with folders made on the way below ``within``; ``over`` what is there, or with that set aside.
-
-    What is no real folder on the way is set aside, never followed: apps may have made links.
-    """
-    way = within
-    for part in target.relative_to(within).parts[:-1]:
-        way /= part
-        if not is_real_folder(way):
-            _set_aside(way)
-        way.mkdir(exist_ok=True, mode=0o700)
-    if is_real_folder(target) or not over:
-        _set_aside(target)
-    source.replace(target)
-
-
-def _set_aside(path: Path) -> None:
-    if is_there(path):
-        path.rename(path.with_name(f"{path.name}.{secrets.token_hex(3)}"))
-
-
-def app_of(release: ReleaseLayout) -> AppLayout:
-    """The folder of the release's app."""
-    return AppLayout(release.root.parent.parent)
 
 
 def recovered_folder(release: ReleaseLayout) -> Path:

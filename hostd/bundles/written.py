@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from hostd.bundles.below import open_below
 from hostd.bundles.pristine import entries
 from hostd.bundles.tree import CHUNK, files_below
 from hostd.bundles.upload import APP, REQUIREMENTS
@@ -21,7 +22,7 @@ def written_beside(release: ReleaseLayout) -> list[str]:
     uploaded = entries(release)
     since = release.archive.stat().st_mtime_ns if uploaded is not None else 0
     found = files_below(release.bundle)
-    written = [path for path in found if not _is_pristine(release.bundle / path, path, uploaded, since)]
+    written = [path for path in found if not _is_pristine(release, path, uploaded, since)]
     built = _built(release) if written else ()
     return [path for path in written if not f"{path}/".startswith(built)]
 
@@ -35,19 +36,21 @@ def _built(release: ReleaseLayout) -> tuple[str, ...]:
     return tuple(f"{path.rstrip('/')}/" for path in made if isinstance(path, str))
 
 
-def _is_pristine(file: Path, path: str, uploaded: Mapping[str, zipfile.ZipInfo] | None, since: int) -> bool:
+def _is_pristine(
+    release: ReleaseLayout, path: str, uploaded: Mapping[str, zipfile.ZipInfo] | None, since: int
+) -> bool:
     """Whether the file is as uploaded; its content is read only if it was touched since."""
     if uploaded is None:
         return path in (APP, REQUIREMENTS)
-    info, state = uploaded.get(path), file.lstat()
+    info, state = uploaded.get(path), (release.bundle / path).lstat()
     if info is None or not stat.S_ISREG(state.st_mode) or state.st_size != info.file_size:
         return False
-    return state.st_ctime_ns < since or _checksum(file) == info.CRC
+    return state.st_ctime_ns < since or _checksum(release.bundle, path) == info.CRC
 
 
-def _checksum(file: Path) -> int:
+def _checksum(bundle: Path, path: str) -> int:
     crc = 0
-    with file.open("rb") as content:
+    with open_below(bundle, path) as content:
         while chunk := content.read(CHUNK):
             crc = zlib.crc32(chunk, crc)
     return crc
@@ -56,7 +59,7 @@ def _checksum(file: Path) -> int:
 def is_written(release: ReleaseLayout, path: str) -> bool:
     """Whether one file is not as uploaded."""
     since = release.archive.stat().st_mtime_ns if release.archive.is_file() else 0
-    return not _is_pristine(release.bundle / path, path, entries(release), since)
+    return not _is_pristine(release, path, entries(release), since)
 
 
 def is_there(path: Path) -> bool:

@@ -29,7 +29,7 @@ _BY_A_PROXY = (b"x-forwarded-", b"forwarded", b"x-real-ip", b"via")
 
 
 class HandOver:
-    """The sockets of the apps' runners in ``folder``, by port; None: nothing is handed over."""
+    """The sockets of the apps' runners in ``folder``, one folder per port; None: nothing is handed over."""
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
@@ -59,7 +59,7 @@ class HandOver:
         if self._descriptor is None:
             assert self._folder is not None  # noqa: S101  # mypy
             self._descriptor = os.open(self._folder, os.O_PATH)
-        return f"/proc/self/fd/{self._descriptor}/{port}"
+        return f"/proc/self/fd/{self._descriptor}/{port}/door"
 
     def open(self, port: int) -> int:
         """How many handed sockets the process at ``port`` has open. Any thread may ask.
@@ -70,7 +70,7 @@ class HandOver:
             return 0
         with (
             suppress(OSError, ValueError),
-            open(self._folder / f"{port}.open", "rb", opener=_at_once) as file,
+            open(self._folder / str(port) / "door.open", "rb", opener=_at_once) as file,
         ):
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -164,6 +164,7 @@ class Lifecycle:
     def recover(self) -> None:
         """At start: take in what is on disk, compare it with what runs, mend."""
         recovery.take_in(self.layout, self.store, self.registry)
+        self.deployer.launcher.owners.load()
         states = self.deployer.supervisor.states()
         recovery.reopen(self.layout, self.registry, self.deployer.launcher.ports, states)
         self.deployer.replicas.recover(states)

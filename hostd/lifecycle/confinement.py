@@ -40,7 +40,7 @@ def confined(
     own, data = uid is not None, settings.data.resolve()
     writable = [*DEVICES, app.home, release.bundle, *_outside(settings.app_write, data)]
     if settings.hand_over:
-        writable.append(Layout(settings.data).hand_over)
+        writable.append(Layout(settings.data).door(port).parent)
     if own:
         writable += [SHARED_MEMORY, *(path for path in TEMPORARY if not data.is_relative_to(path))]
     return {

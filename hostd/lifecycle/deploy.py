@@ -165,10 +165,10 @@ class Deployer:
         self.installer.forget(app.app_id)
         self.replicas.end(app.app_id)
         self.launcher.drop_others(app)
+        self.launcher.owners.end(app)
         folder = self.layout.app(app.app_id).root
         doomed = folder.with_name(f".deleted-{app.app_id}-{secrets.token_hex(3)}")
-        folder.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+        shutil.rmtree(folder.rename(doomed), ignore_errors=True)
         self.registry.drop(app.app_id)
         return False
 

@@ -65,12 +65,12 @@ def launch_spec(
         **({} if app.access.is_public else viewer.environment(viewer.viewer_key(app.cookie_secret))),
         "PATH": f"{venv}/bin:{settings.app_environment.get('PATH', '/usr/local/bin:/usr/bin:/bin')}",
     }
+    held = confined(settings, layout, release, port, app.uid, scale=app.scale)
     argv = [f"{venv}/bin/streamlit", "run", asked.source.entry]
     if settings.hand_over:
         argv = [f"{venv}/bin/python", str(RUNNER), *argv]
-        env["HOSTD_HAND_OVER"] = str(Layout(settings.data).hand_over / str(port))
-    held = confined(settings, layout, release, port, scale=app.scale)
-    spec = {"argv": argv, "env": env, "cwd": str(release.bundle), **held}
+        env["HOSTD_HAND_OVER"] = str(Layout(settings.data).door(port))
+    spec = {"argv": argv, "env": env, "cwd": str(release.bundle), "uid": app.uid, **held}
     return spec if secrets is None else _with_secrets(spec, secrets, layout, asked)
 
 

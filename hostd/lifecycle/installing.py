@@ -12,6 +12,7 @@ from pathlib import Path
 from hostd import builds, bundles, diagnosis, programs, store
 from hostd.errors import AppFailed
 from hostd.layout import Layout, ReleaseLayout, build_name
+from hostd.lifecycle.owners import Owners
 from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.workers import Slots
 from hostd.models import App, Asked, Step
@@ -34,10 +35,12 @@ class Installer:
     supervisor: Supervisor
     registry: Registry
     slots: Slots
+    owners: Owners
 
     def install(self, ticket: Ticket, app: App, asked: Asked) -> None:
         """Make the release complete. Raises AppFailed, Interrupted."""
         release = self._release(app, asked.release)
+        self.owners.settle(app.app_id, asked.release)
         state = self.supervisor.state(build_name(app.app_id))
         goes_on = state is not None and state.alive and self._is_for(app.app_id, release, asked)
         if state is not None and not goes_on:
@@ -94,7 +97,7 @@ class Installer:
         self.forget(app.app_id)  # an install that has ended must not be taken for this one
         self._release(app, job.number).install_log.unlink(missing_ok=True)
         path = self.layout.spec(name)
-        env = builds.environment(self.settings.build_environment, self.layout.cache)
+        env = builds.environment(self.settings.build_environment, self.layout.cache, job.users)
         store.write_json(path, builds.spec(job, env, path))
         program = programs.build_program(self.layout, name, self.layout.app(app.app_id).log)
         self.supervisor.put(name, self.layout.section(name), programs.render(self.templates, program))
@@ -112,6 +115,7 @@ class Installer:
             cache=str(self.layout.cache.parent),
             as_of=asked.options.as_of,
             look_back=False,
+            users=self.owners.builders(app.app_id),
         )
 
     def _await(self, ticket: Ticket, app: App, release: ReleaseLayout) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hostd import diagnosis, programs, store
@@ -12,6 +12,7 @@ from hostd.health import End, Health, Ports
 from hostd.layout import Layout, owner, parse_program, program_name
 from hostd.lifecycle import outcomes
 from hostd.lifecycle.environment import launch_spec
+from hostd.lifecycle.owners import Owners
 from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.workers import Slots
 from hostd.memory import Room
@@ -45,6 +46,7 @@ class Launcher:
     slots: Slots
     room: Room
     vault: Vault
+    owners: Owners
 
     def start(self, ticket: Ticket, app: App, number: int, replica: int = 1) -> int:
         """Start a release's program and wait until it serves. Returns its port.
@@ -147,9 +149,12 @@ class Launcher:
 
     def _launch(self, name: str, app: App, number: int, port: int) -> None:
         app_layout = self.layout.app(app.app_id)
-        (app_layout.home / "storage").mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.owners.settle(app.app_id, number)
+        if self.settings.hand_over:
+            self.owners.make_door(app.app_id, self.layout.door(port).parent)
         asked = outcomes.asked(app_layout.release(number))
         secrets = app_layout.secrets_toml(name) if self.vault.has_any(app.app_id, number) else None
+        app = replace(app, uid=self.owners.user(app.app_id))
         spec = launch_spec(self.settings, app, app_layout, asked, port, secrets=secrets)
         store.write_json(self.layout.spec(name), spec)
         program = programs.app_program(self.layout, name, app_layout.log)
@@ -162,7 +167,7 @@ class Launcher:
 
     def _reveal(self, app_id: str, name: str) -> None:
         try:
-            self.vault.reveal(app_id, owner(name)[1], name)
+            self.vault.reveal(app_id, owner(name)[1], name, self.owners.user(app_id))
         except SecretsUnreadable as error:
             raise AppFailed(Failure(FailureKind.INTERNAL, str(error))) from None
 

@@ -61,11 +61,12 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     (folder / "app.py").write_text(SCRIPT)
     (folder / "uvloop.py").write_text("raise ModuleNotFoundError")  # apps' own venvs have none
     port = closed_port()
+    (folder / str(port)).mkdir()
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "PYTHONPATH": str(folder),
-        "HOSTD_HAND_OVER": str(folder / str(port)),
+        "HOSTD_HAND_OVER": str(folder / str(port) / "door"),
         "STREAMLIT_SERVER_PORT": str(port),
         "STREAMLIT_SERVER_ADDRESS": "127.0.0.1",
         "STREAMLIT_SERVER_BASE_URL_PATH": "apps/bench",
@@ -77,7 +78,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     command = [sys.executable, str(RUNNER), str(streamlit), "run", "app.py", "--", "argument"]
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
-            wait_until((folder / f"{port}.open").exists, "the runner", 60)
+            wait_until((folder / str(port) / "door.open").exists, "the runner", 60)
             yield App(port, folder)
         finally:
             process.kill()
@@ -200,8 +201,10 @@ def test_what_is_sent_behind_the_head_arrives(app: App, door: Running) -> None:
 
 def test_a_dead_runner_counts_nothing_and_a_missing_one_is_no_error(app: App, tmp_path: Path) -> None:
     """What a killed process left behind is not taken for visitors; without a runner there is the tunnel."""
-    (tmp_path / f"{app.port}.open").write_bytes(b"00000007")
-    os.mkfifo(tmp_path / "1.open")
+    for port in (app.port, 1):
+        (tmp_path / str(port)).mkdir()
+    (tmp_path / str(app.port) / "door.open").write_bytes(b"00000007")
+    os.mkfifo(tmp_path / "1" / "door.open")
     assert HandOver(tmp_path).open(1) == 0
     options = GatewayOptions(hand_over=tmp_path)
     with running({"bench": app.route}, options=options) as door, session(door.port) as tunneled:
