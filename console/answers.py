@@ -68,6 +68,15 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Secret:
+    """One secret's name; its value nobody is told."""
+
+    name: str
+    in_environment: bool = False
+    scrubbed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Scale:
     """How an app runs, beside its releases."""
 

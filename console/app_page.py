@@ -13,9 +13,16 @@ from console.failures import failure
 from console.parts import badge, draining, live_log, missing, on_its_way, open_link
 from console.releases_tab import releases_tab
 from console.scale_form import replicas_badge
+from console.secrets_tab import secrets_tab
 from console.settings_tab import settings_tab
 
-TABS = {"log": live_log, "releases": releases_tab, "code": code_tab, "settings": settings_tab}
+TABS = {
+    "log": live_log,
+    "releases": releases_tab,
+    "code": code_tab,
+    "secrets": secrets_tab,
+    "settings": settings_tab,
+}
 
 
 def show(desk: Desk) -> None:

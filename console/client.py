@@ -17,6 +17,7 @@ import httpx
 
 from console.answers import App, Apps, FileChange, Release, Template, known
 from console.people_calls import PeopleCalls
+from console.secrets_calls import SecretsCalls
 from console.upload import Upload
 
 QUICK = httpx.Timeout(10, connect=2)
@@ -60,7 +61,7 @@ class Missing(Refused):
     """hostd answered 404."""
 
 
-class Hostd(PeopleCalls):
+class Hostd(PeopleCalls, SecretsCalls):
     """hostd as one caller sees it. ``http`` carries the base URL and may be shared; the token may not."""
 
     def __init__(self, http: httpx.Client, token: str | None = None, language: str = "en") -> None:

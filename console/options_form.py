@@ -26,23 +26,47 @@ class WrongLine(Exception):
 
 def options_form(say: Say, key: Key, now: Options) -> Changes:
     """Draw the fields; what is answered tells the form fields that differ from ``now``, when it is asked."""
+    given = _fields(say, key, now)
+    return lambda: _differing(given, now)
+
+
+def options_and_secrets_form(say: Say, key: Key) -> Changes:
+    """The same for an app to be made, with its variables and secrets."""
+    given = _fields(say, key, Options())
+    variables = variables_field(say, key, {})
+    secrets = st.text_area(
+        say("secrets_field"),
+        height=110,
+        help=say("secrets_field_help"),
+        key=key("secrets"),
+        persist_state="session",
+    )
+    toml = {"secrets": secrets} if (secrets or "").strip() else {}
+    return lambda: _differing(given, Options()) | _environment(variables, {}) | toml
+
+
+def variables_field(say: Say, key: Key, now: Mapping[str, str]) -> str:
+    """NAME=value lines."""
+    text = st.text_area(
+        say("environment"),
+        "\n".join(f"{name}={value}" for name, value in now.items()),
+        height=110,
+        help=say("environment_help"),
+        key=key("code_environment"),
+        persist_state="session",
+    )
+    return text or ""
+
+
+def _fields(say: Say, key: Key, now: Options) -> dict[str, str]:
     left, middle, right = st.columns(3)
-    given = {
+    return {
         "entry": _text(left, say, key, "entry", now.entry),
         "python": _text(middle, say, key, "python", now.python),
         "as_of": _date(right, say, key, now.as_of),
         "drain_minutes": _minutes(left, say, key, now.drain_minutes),
         "strategy": _strategy(middle, say, key, now.strategy),
     }
-    text = st.text_area(
-        say("environment"),
-        "\n".join(f"{name}={value}" for name, value in now.environment.items()),
-        height=110,
-        help=say("environment_help"),
-        key=key("code_environment"),
-        persist_state="session",
-    )
-    return lambda: _differing(given, now) | _environment(text or "", now.environment)
 
 
 def _text(place: DeltaGenerator, say: Say, key: Key, name: str, now: str | None) -> str:

@@ -10,7 +10,7 @@ from console.access_form import access_form, secret_link
 from console.answers import App
 from console.client import Refused
 from console.desk import Desk, local, plain, tell
-from console.options_form import Changes, WrongLine, options_form
+from console.options_form import Changes, options_form
 from console.scale_form import replicas_table, scale_form
 from console.upload import Upload
 
@@ -43,11 +43,7 @@ def _options(desk: Desk, app: App) -> None:
 
 
 def _save_options(desk: Desk, app: App, changed: Changes) -> None:
-    try:
-        fields = changed()
-    except WrongLine as error:
-        st.error(desk.say("environment_wrong", line=error))
-        return
+    fields = changed()
     if not fields:
         st.info(desk.say("code_same"))
         return

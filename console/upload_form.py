@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import streamlit as st
 
 from console import upload
-from console.answers import Options
 from console.desk import Desk, plain
 from console.draft import Draft
-from console.options_form import WrongLine, options_form
+from console.options_form import WrongLine, options_and_secrets_form
 from console.upload import Unusable, Upload
 
 SAMPLE = 'import streamlit as st\n\nst.title("Hello")\n'
@@ -29,7 +28,7 @@ def upload_form(desk: Desk, draft: Draft, button: str) -> Asked:
     """Draw it, inside of a form that the caller has opened."""
     look, chosen = _ways(desk, draft)
     with st.expander(desk.say("more_options"), icon=":material/tune:", type="compact"):
-        options = options_form(desk.say, draft.key, Options())
+        options = options_and_secrets_form(desk.say, draft.key)
     entry, refused = _refused(desk, draft)
     sent = st.form_submit_button(button, type="primary", icon=":material/rocket_launch:")
 

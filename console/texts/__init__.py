@@ -11,13 +11,14 @@ from console.texts.frame import FRAME
 from console.texts.people import PEOPLE
 from console.texts.releases import RELEASES
 from console.texts.scale import SCALE
+from console.texts.secrets import SECRETS
 from console.texts.uploads import UPLOADS
 
 Language = Literal["en", "zh"]
 
 LANGUAGES: dict[Language, str] = {"en": "English", "zh": "中文"}
 
-TEXTS: dict[str, tuple[str, str]] = FRAME | PEOPLE | APPS | UPLOADS | RELEASES | SCALE | ACCESS
+TEXTS: dict[str, tuple[str, str]] = FRAME | PEOPLE | APPS | UPLOADS | RELEASES | SCALE | ACCESS | SECRETS
 
 
 @dataclass(frozen=True, slots=True)

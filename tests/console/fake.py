@@ -92,6 +92,7 @@ class FakeHostd:
     health: dict[str, Any] = field(default_factory=dict)
     releases: list[dict[str, Any]] = field(default_factory=list)
     gallery: list[dict[str, str]] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
     refusal: tuple[int, str] | None = None
     candidates: list[str] = field(default_factory=list)
@@ -175,6 +176,8 @@ class FakeHostd:
             return self._file("/".join(rest[1:]))
         if rest[:1] == ("releases",):
             return self._releases(request, app, *rest[1:])
+        if rest[:1] in (("secrets",), ("variables",)):
+            return self._secrets(request, rest)
         if rest[:1] == ("link",):
             app["access"] |= {"visibility": "link", "has_link": request.method == "POST"}
             return httpx.Response(201, json={"app_id": app_id, "url": f"{app['access_url']}~link/secret"})
@@ -189,6 +192,17 @@ class FakeHostd:
             app["name"] = self.sent.get("name", app["name"])
         elif rest:
             app["status"] = "stopped" if rest[0] == "stop" else "running"
+
+    def _secrets(self, request: httpx.Request, rest: tuple[str, ...]) -> httpx.Response:
+        """Keeps names alone, as hostd tells them."""
+        if request.method == "PUT":
+            self.sent = form(request)
+            self.secrets += [name for name in rest[1:] if name not in self.secrets]
+        elif request.method == "DELETE":
+            self.secrets.remove(rest[1])
+        told = [{"name": name, "in_environment": "." not in name, "scrubbed": name != "short"}
+                for name in self.secrets]  # fmt: skip
+        return httpx.Response(200 if request.method == "GET" else 202, json={"secrets": told})
 
     def _file(self, name: str) -> httpx.Response:
         if not name:

@@ -182,11 +182,9 @@ def test_only_the_options_that_differ_are_sent_and_an_empty_one_is_the_default_a
     at = visit(fake, "app", id=ID)
     own = [each for each in at.text_input if ID in str(each.key) and "release" not in str(each.key)]
     widget(own, "Python version").set_value("")
-    area = [each for each in at.text_area if str(each.key).startswith(f"code_environment_{ID}")]
-    area[0].set_value("A=2")
     next(button for button in at.button if button.form_id == "options").click()
     at.run()
-    assert fake.sent == {"python": "", "environment": '{"A": "2"}'}
+    assert fake.sent == {"python": ""}
 
 
 def test_options_that_did_not_change_are_not_sent() -> None:
