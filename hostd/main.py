@@ -140,6 +140,9 @@ def _gateway(
         hand_over=layout.hand_over if settings.hand_over else None,
         whose=people.whose,
         sign_in="/sign-in",
+        origins=settings.origins,
+        public_base=settings.public_base,
+        view_cookie=people.cookies.view,
     )
     return Gateway(lambda: registry.table, options, templates, StaticCopies(layout.statics))
 

@@ -101,6 +101,15 @@ def public_base(text: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
 
+def domain(text: str) -> str:
+    """A domain in lower case, with a port if it has one of its own."""
+    name, _, port = text.lower().rstrip(".").partition(":")
+    label = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    if not re.fullmatch(rf"{label}(\.{label})*", name) or not re.fullmatch(r"\d{0,5}", port):
+        raise ValueError("must be a domain such as apps.example.com, below which each app has a name")
+    return f"{name}:{port}" if port else name
+
+
 def networks(text: str) -> tuple[str, ...]:
     """Addresses and networks with commas between."""
     items = [item.strip() for item in text.split(",") if item.strip()]

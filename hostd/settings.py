@@ -17,6 +17,7 @@ from hostd.egress import COMMON, Range
 from hostd.errors import SettingsError
 from hostd.isolation import NONE, Isolation
 from hostd.isolation import parse as parse_isolation
+from hostd.origins import Origins
 
 PREFIX = "STREAMLIT_HOST_"
 
@@ -75,6 +76,7 @@ class Settings:
     first_session_timeout: int = _setting("FIRST_SESSION_TIMEOUT", texts.integer(1, 3_600), 60)
     resolve_as_of: bool = _setting("RESOLVE_AS_OF", texts.boolean, True)
     trusted_proxies: tuple[str, ...] = _setting("TRUSTED_PROXIES", texts.networks, ())
+    apps_domain: str = _setting("APPS_DOMAIN", texts.domain, "")
     hand_over: bool = _setting("HAND_OVER", texts.boolean, False)
     uid_min: int = _setting("UID_MIN", texts.integer(0, 999_999_999), 20_000)
     uid_max: int = _setting("UID_MAX", texts.integer(0, 999_999_999), 59_999)
@@ -113,6 +115,11 @@ class Settings:
     def path_prefix(self) -> str:
         """The path of the public base: '' or such as '/tools/st'."""
         return urlsplit(self.public_base).path
+
+    @property
+    def origins(self) -> Origins:
+        """Where visitors reach each app."""
+        return Origins(self.public_base, self.apps_domain)
 
     @property
     def local_url(self) -> str:
@@ -231,6 +238,8 @@ def _check_whole(settings: Settings) -> None:
             f"{PREFIX}ADMIN_TOKEN: is not set, and {PREFIX}PUBLIC_BASE={settings.public_base} is not this "
             f"machine; set a token, or {PREFIX}SIGN_IN=1, or {PREFIX}ALLOW_OPEN=1 to let everybody in"
         )
+    if settings.origins.below(urlsplit(settings.public_base).netloc) is not None:
+        raise SettingsError(f"{PREFIX}APPS_DOMAIN={settings.apps_domain}: {PREFIX}PUBLIC_BASE lies in it")
     if plain_http(settings.oidc_issuer):
         raise SettingsError(f"{PREFIX}OIDC_ISSUER={settings.oidc_issuer}: must be https")
     if bool(settings.oidc_issuer) != bool(settings.oidc_client_id):

@@ -43,6 +43,7 @@ DEFAULTS: dict[str, Any] = {
     "MEMORY_RESERVE_MB": 300,
     "FIRST_SESSION_TIMEOUT": 60,
     "RESOLVE_AS_OF": True,
+    "APPS_DOMAIN": "",
     "HAND_OVER": False,
     "APP_MEMORY_MB": 2000,
     "APP_DISK_MB": 10_000,
@@ -100,6 +101,7 @@ GOOD = [
     ("MEMORY_RESERVE_MB", "0", 0),
     ("FIRST_SESSION_TIMEOUT", "5", 5),
     ("RESOLVE_AS_OF", "0", False),
+    ("APPS_DOMAIN", "Apps.Example.com:8443", "apps.example.com:8443"),
     ("HAND_OVER", "1", True),
     ("APP_MEMORY_MB", "0", 0),
     ("APP_DISK_MB", "500", 500),
@@ -195,6 +197,8 @@ BAD = [
     ("REQUIRE_ISOLATION", "uid+uid"),
     ("REQUIRE_ISOLATION", "uid7"),
     ("REQUIRE_ISOLATION", "uid+"),
+    ("APPS_DOMAIN", "https://apps.example.com"),
+    ("APPS_DOMAIN", "*.apps.example.com"),
     ("HAND_OVER", "maybe"),
     ("TRUSTED_PROXIES", "10.0.0.0/8;10.1.0.0/16"),
     ("SIGN_IN", "maybe"),
@@ -418,6 +422,16 @@ def test_apps_see_no_index() -> None:
         {"UV_INDEX": "https://me:pw@mirror.example", "HOME": "/root", "TZ": "UTC", PREFIX + "PORT": "1"}
     )
     assert settings.app_environment == {"TZ": "UTC"}
+
+
+@pytest.mark.parametrize("base", ["https://example.com", "https://hostd.example.com:8443/st"])
+def test_the_public_base_is_not_below_the_apps_domain(base: str) -> None:
+    """Else the console would be taken for an app."""
+    own = {PREFIX + "ADMIN_TOKEN": "s3cret", PREFIX + "PUBLIC_BASE": base}
+    with pytest.raises(SettingsError, match=f"{PREFIX}APPS_DOMAIN"):
+        load({**own, PREFIX + "APPS_DOMAIN": "example.com"})
+    settings = load({**own, PREFIX + "APPS_DOMAIN": "apps.example.com"})
+    assert settings.origins.url("x").startswith("https://x.apps.example.com")
 
 
 def test_own_environment_is_handed_on_whole() -> None:

@@ -24,6 +24,15 @@ seen = {name: value for name, value in st.context.headers.items() if "hostd" in 
 st.text("told " + json.dumps([st.user.to_dict(), sorted(seen), dict(st.context.cookies)]))
 """
 
+WHO_AND_UPLOADS = (
+    WHO
+    + b"""
+st.text(f"pressed {st.button('Press me')}")
+if file := st.file_uploader("A file"):
+    st.text(f"got {len(file.read())}")
+"""
+)
+
 
 @pytest.fixture(scope="module")
 def house() -> Iterator[Platform]:
@@ -258,3 +267,47 @@ def test_programs_without_a_cookie_get_nothing(house: Platform, app: str) -> Non
         answer = httpx.get(f"{house.url}/apps/{app}/_stcore/health", headers=headers, trust_env=False)
         assert answer.status_code == 401
     assert until(lambda: house.app(app)["status"]) == "running"
+
+
+@pytest.fixture(scope="module")
+def apart() -> Iterator[Platform]:
+    """A platform that gives each app an origin of its own: browsers find *.localhost on this machine."""
+    with platform(STREAMLIT_HOST_ADMIN_TOKEN="token", STREAMLIT_HOST_APPS_DOMAIN="apps.localhost") as made:
+        fields = {"name": "bob", "password": PASSWORD, "role": "viewer"}
+        assert made.api.post("/users", data=fields).status_code == 201
+        yield made
+
+
+REACH = """async (main) => {
+  const ask = (url) => fetch(url).then((answer) => answer.status, () => "blocked");
+  return [await ask(main + "/api/health"), await ask(main + "/console/"), document.cookie.includes("hostd")];
+}"""
+
+
+def test_an_app_on_an_origin_of_its_own(apart: Platform, tab: OpenTab) -> None:
+    """Widgets, an upload, pages; the sign-in carries over, and its page reaches nothing of the platform's."""
+    app = apart.running("who", WHO_AND_UPLOADS, visibility="signed-in")
+    url = apart.app(app)["access_url"]
+    assert url == f"http://{app}.apps.localhost:{apart.port}/"
+    visit = tab()
+    page = visit.page
+    page.goto(f"{apart.url}/apps/{app}/?a=b")
+    sign_in(page, "bob")
+    expect(page.get_by_text("Who is here")).to_be_visible()
+    assert page.url == f"{url}?a=b"
+    user, _, cookies = told(page)
+    assert (user["name"], [name for name in cookies if "hostd" in name]) == ("bob", [])
+    page.get_by_role("button", name="Press me").click()
+    expect(page.get_by_text("pressed True")).to_be_visible()
+    visit.upload("data.bin", b"12345")
+    expect(page.get_by_text("got 5")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("pressed False")).to_be_visible()
+    assert visit.problems == []
+    assert page.evaluate(REACH, apart.url) == ["blocked", "blocked", False]
+    for path in ("/api/apps", "/console/"):
+        answer = httpx.get(f"{apart.url}{path}", headers={"Host": f"{app}.apps.localhost"}, trust_env=False)
+        assert answer.status_code == 401
+    assert apart.api.delete("/users/bob").status_code == 200
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    visit.problems.clear()

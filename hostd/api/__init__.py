@@ -65,7 +65,8 @@ class Api:
         self._settings = settings
         self._templates = templates
         self._signing = signing
-        self._views = Views(lifecycle.layout, settings.public_base, busy, lifecycle.deployer.replicas)
+        replicas = lifecycle.deployer.replicas
+        self._views = Views(lifecycle.layout, settings.public_base, busy, replicas, settings.origins)
 
     def router(self) -> APIRouter:
         """All calls under ``/api``; operation ids are the methods' names."""

@@ -25,6 +25,7 @@ from hostd.layout import Layout
 from hostd.lifecycle import outcomes
 from hostd.lifecycle.replicas import Replicas
 from hostd.models import App, Draining, Failure, Status
+from hostd.origins import Origins
 
 LOG_LINES = 500
 """Of install.log in a release's answer; run.log has all of them."""
@@ -44,6 +45,7 @@ class Views:
     public_base: str
     busy: Callable[[int], int]
     replicas: Replicas
+    origins: Origins
 
     def app(self, app: App, language: str) -> AppOut:
         """One app."""
@@ -75,7 +77,7 @@ class Views:
 
     def access_url(self, app_id: str) -> str:
         """Where an app's visitors go."""
-        return f"{self.public_base}/apps/{app_id}/"
+        return self.origins.url(app_id)
 
     def _connections(self, app: App, old: Draining) -> int:
         return self.busy(old.port) + self.replicas.connections(app.app_id, old.release)

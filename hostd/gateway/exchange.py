@@ -180,7 +180,7 @@ class Exchange(Turn):
             self.client, upstream, answer=raw, behind=behind, early=self._early, understood=understood
         )
         if self.target.app_id:
-            gateway.keeper.watch(self.target.app_id, end, self.head.get(b"cookie"))
+            gateway.keeper.watch(self.head, self.place, end)
 
     def on_broken(self, upstream: Upstream, error: Exception | None) -> None:
         """The connection ended, or made no sense, before the response was whole."""

@@ -19,8 +19,9 @@ from hostd.access import Access, Viewer
 from hostd.gateway import cookies
 from hostd.gateway.head import Head
 from hostd.gateway.options import GatewayOptions
+from hostd.gateway.own_hosts import OwnHosts
 from hostd.gateway.pages import Answer, Pages, Trouble, wants_page
-from hostd.gateway.paths import LINK, Place
+from hostd.gateway.paths import LINK, TICKET, Place
 from hostd.models import Route, RoutingTable
 from hostd.viewer import header_lines
 
@@ -53,6 +54,7 @@ class Keeper:
         self._options = options
         self._whose = options.whose
         self._pages = pages
+        self.hosts = OwnHosts(options, options.whose) if options.origins.domain else None
         self._prefix = prefix
         self._open: defaultdict[str, dict[End, tuple[bytes, Viewer | None]]] = defaultdict(dict)
         self._timer: asyncio.TimerHandle | None = None
@@ -60,11 +62,11 @@ class Keeper:
     def ask(self, head: Head, place: Place, route: Route) -> Sight | Answer:
         """Whether the sender of ``head`` may see the app behind ``route``; an answer turns them away."""
         if place.link:
-            return self._by_link(head, place, route)
+            return self._entrance(head, place, route)
         access = route.access
         if access is None:
             return Sight()
-        cookie = head.get(b"cookie")
+        cookie = self._cookie(head, place)
         sight = self._sight(access, cookie)
         if sight is not None:
             return sight
@@ -74,9 +76,13 @@ class Keeper:
         """The header fields that tell the app who looks; a public app is not told."""
         return header_lines(sight.person, route.viewer_key, int(time.time())) if route.access else b""
 
-    def admits(self, route: Route, cookie: bytes) -> bool:
-        """Whether a visitor with this Cookie field may see the app now."""
-        return route.access is None or self._sight(route.access, cookie) is not None
+    def admits(self, head: Head, place: Place, route: Route) -> bool:
+        """Whether the sender of ``head`` may see the app now."""
+        return route.access is None or self._sight(route.access, self._cookie(head, place)) is not None
+
+    def _cookie(self, head: Head, place: Place) -> bytes:
+        field = head.get(b"cookie")
+        return field if self.hosts is None or not place.at_root else self.hosts.cookie(field, place.app_id)
 
     def _sight(self, access: Access, cookie: bytes) -> Sight | None:
         person = self._whose(cookie)
@@ -91,18 +97,28 @@ class Keeper:
     ) -> Answer:
         if person is not None:
             return self._pages.for_route(head, 403, route, Trouble.FORBIDDEN, owner=access.owner)
+        if opens_page(head) and place.at_root and self.hosts is not None:
+            return self.hosts.to_main(place, head)
         if opens_page(head) and self._options.sign_in:
             back = self._prefix + place.local + b"".join(head.target.partition(b"?")[1:])
             target = f"{self._options.prefix}{self._options.sign_in}?next={quote(back, safe='')}"
             return Answer(303, (("Location", target), ("Cache-Control", "no-store")))
         return self._pages.for_route(head, 401, None, Trouble.SIGN_IN)
 
+    def _entrance(self, head: Head, place: Place, route: Route) -> Answer:
+        """A link, or, where each app has its host, one of the two ends of a ticket's way."""
+        if self.hosts is not None and place.rest == TICKET and not place.at_root:
+            return self.hosts.ticket(head, place)
+        if self.hosts is not None and place.at_root and (place.rest or b"").startswith(TICKET + b"/"):
+            return self.hosts.redeem(head, place)
+        return self._by_link(head, place, route)
+
     def _by_link(self, head: Head, place: Place, route: Route) -> Answer:
         """Whoever follows an app's secret link gets it as a cookie, and comes to the app."""
         secret = (place.rest or b"").removeprefix(LINK)
         if route.access is None or not route.access.opens_with(secret):
             return self._pages.for_route(head, 404, None, Trouble.NO_LINK)
-        path = f"{self._options.prefix}/apps/{place.app_id}/"
+        path = "/" if place.at_root else f"{self._options.prefix}/apps/{place.app_id}/"
         fields = (("Location", path), ("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
         return Answer(303, (*fields, ("Set-Cookie", self._link_cookie(secret, path))))
 
@@ -119,9 +135,9 @@ class Keeper:
         """How many WebSockets are."""
         return sum(len(ends) for ends in self._open.values())
 
-    def watch(self, app_id: str, end: End, cookie: bytes) -> None:
+    def watch(self, head: Head, place: Place, end: End) -> None:
         """Shut ``end`` as soon as its visitor may not see the app any more, or is somebody else."""
-        kept = cookies.ours(cookie)
+        app_id, kept = place.app_id, cookies.ours(self._cookie(head, place))
         self._open[app_id][end] = (kept, self._whose(kept))
         end.forget = partial(self._forget, app_id)
         if self._timer is None:
@@ -143,13 +159,13 @@ class Keeper:
         for app_id in list(self._open):
             route = apps.get(app_id)
             if route is not None and route.access is not None:
-                self._look_at(app_id, route)
+                self._look_at(app_id, route.access)
         if self._open:
             self._plan()
 
-    def _look_at(self, app_id: str, route: Route) -> None:
+    def _look_at(self, app_id: str, access: Access) -> None:
         for end, (cookie, person) in list(self._open.get(app_id, {}).items()):
-            if self._whose(cookie) != person or not self.admits(route, cookie):
+            if self._whose(cookie) != person or self._sight(access, cookie) is None:
                 self._forget(app_id, end)
                 end.shut()
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hostd.access import Viewer
+from hostd.origins import Origins
 
 
 def nobody(_cookie: bytes) -> Viewer | None:
@@ -27,6 +28,8 @@ class GatewayOptions:
     ``wake_hold`` is how long a request is held for an app that starts. ``whose`` tells from a Cookie field
     who is looking; it is asked at every request for an app that is not public, and again every ``recheck``
     for each open WebSocket. ``sign_in`` is the path of the sign-in page behind the prefix, '' for none.
+    ``origins`` says whether apps have origins of their own; then ``public_base`` is the main host's URL, and
+    ``view_cookie`` the name of the cookie that ``whose`` reads.
     """
 
     prefix: str = ""
@@ -44,3 +47,6 @@ class GatewayOptions:
     whose: Callable[[bytes], Viewer | None] = nobody
     sign_in: str = ""
     recheck: float = 2.0
+    origins: Origins = field(default_factory=lambda: Origins(""))
+    public_base: str = ""
+    view_cookie: str = "hostd"

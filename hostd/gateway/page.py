@@ -116,7 +116,7 @@ class Page(Exchange):
         gateway = self.client.gateway
         return gateway.templates.render(
             "pages/tab.html",
-            base=f"{gateway.options.prefix}/apps/{self.target.app_id}/",
+            base="/" if self.place.at_root else f"{gateway.options.prefix}/apps/{self.target.app_id}/",
             mark=f"{mark(self.target.route, self.port)}/",
             generation=generation_of(self.target.route, self.port),
             components="_stcore/bidi-components/",

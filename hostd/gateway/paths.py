@@ -22,6 +22,7 @@ _MAX_KEPT = 256
 """Bytes of a path whose place is kept: long ones are rare, and would fill the memory."""
 SHARED = b"~static"
 """Stands where an app's id would, in the addresses of Streamlit's files that all apps share."""
+TICKET = b"~ticket"
 LINK = b"~link/"
 """Stands between an app's base and the secret of its link."""
 _HEALTH = (b"_stcore/health", b"healthz")
@@ -49,7 +50,8 @@ class Place(NamedTuple):
     the one named by a mark behind the app's id (``/apps/x/~r3/media/…``), and ``replica`` the one of its
     processes (``~r3.2``, else the first); the mark is in neither.
     ``hidden``: this is an endpoint of Streamlit that is not for visitors: metrics, script runs. ``pings``:
-    it asks for an app's health, as monitors do, and is no visit. ``link``: it is an app's secret link.
+    it asks for an app's health, as monitors do, and is no visit. ``link``: it is a secret link, or a
+    ticket (see ``tickets``). ``at_root``: the app has this host to itself.
     ``proof`` is what a WebSocket of the console shows (see ``console``); it is in neither as well.
     """
 
@@ -63,6 +65,7 @@ class Place(NamedTuple):
     pings: bool = False
     link: bool = False
     proof: bytes = b""
+    at_root: bool = False
 
     @property
     def wrong_base(self) -> bool:
@@ -85,7 +88,7 @@ def _decide(path: bytes, prefix: bytes) -> Place:
         _refuse_ambiguous(path, place, prefix)
     if not place.rest:
         return place
-    link = place.kind is Kind.APP and place.rest.startswith(LINK)
+    link = place.kind is Kind.APP and place.rest.startswith((LINK, TICKET))
     return place._replace(hidden=_is_hidden(place.rest), pings=place.rest in _HEALTH, link=link)
 
 

@@ -62,7 +62,7 @@ class GatewayProtocol(Reading):
         head = Head(parser.get_method(), self.url, version, fields, upgrade=upgrade, keep_alive=keep_alive)
         self._heads += 1
         self._last_head = head
-        place = locate(head.target.partition(b"?")[0], self.gateway.prefix)
+        place = self._place(head)
         if place.kind is Kind.PLAIN:
             self._plain(head, place)
         else:
@@ -100,7 +100,7 @@ class GatewayProtocol(Reading):
         if head is None or self.flow.write_paused:
             return False
         try:
-            place = locate(head.target.partition(b"?")[0], self.gateway.prefix)
+            place = self._place(head)
         except Refused:
             return False
         if place.kind is _PLAIN:
@@ -110,6 +110,12 @@ class GatewayProtocol(Reading):
         turn.more_body = False
         turn.start()
         return True
+
+    def _place(self, head: Head) -> Place:
+        hosts = self.gateway.keeper.hosts
+        if hosts is not None:
+            return hosts.locate(head)
+        return locate(head.target.partition(b"?")[0], self.gateway.prefix)
 
     def _plain(self, head: Head, place: Place) -> None:
         """Our own routes: uvicorn's business from here on."""
@@ -129,6 +135,9 @@ class GatewayProtocol(Reading):
             return self._shared(head, place.rest or b"")
         if place.kind is _CONSOLE:
             return self._console(head, place)
+        hosts = self.gateway.keeper.hosts
+        if hosts is not None and (moved := hosts.moved(head, place)) is not None:
+            return self._reply(head, moved)
         route = self.gateway.lookup().apps.get(place.app_id)
         told = b""
         if route is not None and (route.access is not None or place.link):

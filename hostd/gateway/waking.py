@@ -125,7 +125,7 @@ class Waking:
 def _send_on(exchange: Exchange, route: Route) -> None:
     """Its process is chosen now, as for a request that comes now."""
     head, place, gateway = exchange.head, exchange.place, exchange.client.gateway
-    if not gateway.keeper.admits(route, head.get(b"cookie")):
+    if not gateway.keeper.admits(head, place, route):
         _turn_away(exchange, 403, route, Trouble.FORBIDDEN)  # it was made private while it started
         return
     page = is_page(head, place, route)
