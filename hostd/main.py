@@ -22,6 +22,7 @@ from hostd import __version__, builds, memory, problems, uids
 from hostd.api import Api, Problem
 from hostd.api.sign_in import SignInPages
 from hostd.audit import Audit
+from hostd.framing import Unframed
 from hostd.gateway import Gateway, GatewayOptions, protocol_class
 from hostd.guard import Guard
 from hostd.health import Health, Ports
@@ -164,6 +165,7 @@ def create_app(house: House) -> FastAPI:
     app.include_router(api.router())
     app.include_router(SignInPages(house.signing, house.settings, house.templates).router())
     app.add_middleware(Guard, settings=house.settings, people=house.people, audit=house.signing.audit)
+    app.add_middleware(Unframed)
     problems.install(app)
     return app
 

@@ -689,6 +689,16 @@ def test_openapi(platform: Platform) -> None:
         assert "application/problem+json" in call["responses"]["422"]["content"]
 
 
+@pytest.mark.parametrize("path", ["/api/docs", "/api/health", "/api/apps/nobody", "/sign-in", "/elsewhere"])
+def test_no_page_frames_what_hostd_answers(platform: Platform, path: str) -> None:
+    """Nor takes it for another kind than it says, nor keeps a hand on its window."""
+    answer = httpx.get(f"{platform.url}{path}", trust_env=False)
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+
+
 def test_docs(platform: Platform) -> None:
     """The page for people shows every call with a curl line, and loads nothing from anywhere."""
     answer = platform.api.get("/docs")
