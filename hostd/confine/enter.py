@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any
 
 from hostd.confine import identity, landlock, limits, seccomp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # as in kernel.py
+    from collections.abc import Mapping
+    from typing import Any
 
 
 def enter(spec: Mapping[str, Any], die_with_parent: Any) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing and dataclasses cost more time than all that happens here
+    from typing import Any
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 syscall = _LIBC.syscall

@@ -9,7 +9,6 @@ import ctypes
 import errno
 import os
 import struct
-from dataclasses import dataclass, field
 
 from hostd.confine import kernel
 
@@ -52,33 +51,22 @@ _UNKNOWN = {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 4
 """As if the kernel had none, so that libraries go the old way; clone3's flags can't be seen by a filter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """An architecture's number for audit (linux/audit.h), and those of the calls that depend on arguments."""
-
-    audit: int
-    socket: int
-    socketpair: int
-    sendto: int
-    sendmsg: int
-    sendmmsg: int
-    clone: int
-    prlimit64: int
-    setpriority: int
+_AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+"""The architectures for audit (linux/audit.h)."""
+_LOOKED_INTO = {
+    "socket": ("socket", 41, 198), "socketpair": ("socket", 53, 199), "sendto": ("fourth", 44, 206),
+    "sendmmsg": ("fourth", 307, 269), "sendmsg": ("third", 46, 211), "clone": ("clone", 56, 220),
+    "prlimit64": ("limits", 302, 261), "setpriority": ("priority", 141, 140),
+}  # fmt: skip
+"""Calls that depend on their arguments: where these are looked at; their numbers on x86_64 and aarch64."""
 
 
-_MACHINES = {
-    "x86_64": Machine(0xC000003E, 41, 53, 44, 46, 307, 56, 302, 141),
-    "aarch64": Machine(0xC00000B7, 198, 199, 206, 211, 269, 220, 261, 140),
-}
-
-
-@dataclass(slots=True)
 class _Program:
     """Instructions; a jump's target is a label until the whole is known."""
 
-    code: list[tuple[int, int, str, str]] = field(default_factory=list)
-    labels: dict[str, int] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.code: list[tuple[int, int, str, str]] = []
+        self.labels: dict[str, int] = {}
 
     def add(self, what: int, value: int, yes: str = "", no: str = "") -> None:
         self.code.append((what, value, yes, no))
@@ -105,11 +93,11 @@ def program(machine: str, pid: int = 0) -> bytes | None:
 
     ``pid`` is the process that it is for, whose limits and priority are its own to set.
     """
-    if machine not in _MACHINES:
+    if machine not in _AUDIT:
         return None
-    our, made = _MACHINES[machine], _Program()
+    made = _Program()
     made.add(_LOAD, _ARCHITECTURE)
-    made.add(_EQUAL, our.audit, "", "refused")
+    made.add(_EQUAL, _AUDIT[machine], "", "refused")
     made.add(_LOAD, _NUMBER)
     if machine == "x86_64":
         made.add(_AT_LEAST, _X32, "refused")
@@ -117,10 +105,8 @@ def program(machine: str, pid: int = 0) -> bytes | None:
         made.add(_EQUAL, number, "refused")
     for number in _UNKNOWN.values():
         made.add(_EQUAL, number, "unknown")
-    for name, to in (("socket", "socket"), ("socketpair", "socket"), ("sendto", "fourth"),
-                     ("sendmmsg", "fourth"), ("sendmsg", "third"), ("clone", "clone"),
-                     ("prlimit64", "limits"), ("setpriority", "priority")):  # fmt: skip
-        made.add(_EQUAL, getattr(our, name), to)
+    for label, x86, arm in _LOOKED_INTO.values():
+        made.add(_EQUAL, x86 if machine == "x86_64" else arm, label)
     made.answer("allowed", _ALLOW)
     _arguments(made)
     _of_itself(made, pid)
