@@ -1,9 +1,9 @@
 """What it costs to run confined: the start of a program by hostd/launch.py, with and without each layer.
 
-``python -m bench.guard [--rounds N]``. Each round starts ``/bin/true`` and ``python -c "import streamlit"`` once
-per way, the order turning with every round; CPU seconds are those of the launcher's process until its end, from
-wait4(2). The first way is the launcher without any layer. ``anon`` is the memory that a Python of the same
-kind has for itself once it is there: what the layers leave resident.
+``python -m bench.guard [--rounds N]``. Each round starts ``/bin/true`` and ``python -c "import streamlit"``
+once per way, the order turning with every round. CPU seconds are those of the launcher's process until its
+end (wait4(2)). The first way is the launcher without any layer. The last lines tell what the layers leave
+resident: the memory that a Python has for itself, started in two ways.
 """
 
 from __future__ import annotations

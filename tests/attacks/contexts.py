@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hostd.layout import Layout
 from tests.attacks.suite import PROCESSES, Target
 from tests.platform import Platform, until
 
@@ -66,7 +67,9 @@ def as_one_user() -> Iterator[Target]:
 
 @contextmanager
 def _running(platform: Platform) -> Iterator[Target]:
-    bait = Path(tempfile.mkdtemp(prefix="bait-"))
+    bait, people = Path(tempfile.mkdtemp(prefix="bait-")), Layout(platform.data).people
+    people.mkdir(mode=0o700)
+    os.chown(people, platform.data.stat().st_uid, -1)
     try:
         platform.start()
         yield Target(
