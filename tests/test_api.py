@@ -95,6 +95,7 @@ def assert_app(value: Any) -> dict[str, Any]:
     assert set(app["options"]) == set(OPTIONS)
     assert set(app["scale"]) == {
         "idle_minutes", "always_on", "min_replicas", "max_replicas", "sessions_per_replica",
+        "memory_mb", "disk_mb", "processes", "nice", "connect_ports",
     }  # fmt: skip
     assert set(app["access"]) == {
         "visibility", "owner", "collaborators", "viewers", "viewer_groups", "has_link",
