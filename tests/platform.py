@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -18,6 +19,8 @@ from typing import Any, TypeVar
 
 import httpx
 from uv import find_uv_bin
+
+from hostd.layout import Layout
 
 ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
@@ -82,6 +85,8 @@ class Platform:
             "UV_CACHE_DIR": platforms_cache(),
             **settings,
         }
+        # Platforms at the same time must not share uids: the end of an app ends all that runs as its uid.
+        Layout(self.data).last_uid.write_text(json.dumps({"last": 2 * random.randrange(10_010, 29_000)}))
         token = settings.get("STREAMLIT_HOST_ADMIN_TOKEN")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.api = httpx.Client(base_url=f"{self.url}/api", timeout=60, headers=headers, trust_env=False)
