@@ -64,6 +64,7 @@ class Options:
     as_of: str | None = None
     drain_minutes: float | None = None
     strategy: str | None = None
+    build_from_source: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -66,6 +66,7 @@ def _fields(say: Say, key: Key, now: Options) -> dict[str, str]:
         "as_of": _date(right, say, key, now.as_of),
         "drain_minutes": _minutes(left, say, key, now.drain_minutes),
         "strategy": _strategy(middle, say, key, now.strategy),
+        "build_from_source": _building(right, say, key, now=now.build_from_source),
     }
 
 
@@ -86,6 +87,17 @@ def _date(place: DeltaGenerator, say: Say, key: Key, now: str | None) -> str:
         persist_state="session",
     )
     return chosen.isoformat() if chosen else ""
+
+
+def _building(place: DeltaGenerator, say: Say, key: Key, *, now: bool) -> str:
+    chosen = place.checkbox(
+        say("build_from_source"),
+        now,
+        help=say("build_from_source_help"),
+        key=key("build_from_source"),
+        persist_state="session",
+    )
+    return "1" if chosen else "0"
 
 
 def _minutes(place: DeltaGenerator, say: Say, key: Key, now: float | None) -> str:
@@ -125,6 +137,7 @@ def _differing(given: Mapping[str, str], now: Options) -> dict[str, str]:
         "as_of": (now.as_of or "")[:10],
         "drain_minutes": minutes,
         "strategy": now.strategy or "",
+        "build_from_source": "1" if now.build_from_source else "0",
     }
     return {name: value for name, value in given.items() if value != before[name]}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import re
+import secrets
 import signal
 import stat
 import sys
@@ -210,8 +212,18 @@ def write_platform(settings: Settings, layout: Layout) -> None:
     serve = {"argv": [sys.executable, "-m", "hostd", "serve"], "env": environment, "cwd": str(ROOT)}
     store.write_json(hostd.spec, serve)
     store.write_json(console.spec, console_spec(settings))
-    text = programs.render_main(Templates(), layout, [hostd, console])
+    text = programs.render_main(Templates(), layout, [hostd, console], _password(layout))
     store.write_whole(layout.supervisord_conf, text.encode())
+
+
+def _password(layout: Layout) -> str:
+    """The password of supervisord's socket, made at the first start."""
+    path = layout.supervisor_password
+    known = path.read_text(encoding="ascii") if path.is_file() else ""
+    if not re.fullmatch(r"[0-9a-f]{64}", known):
+        known = secrets.token_hex(32)
+        store.write_whole(path, known.encode())
+    return known
 
 
 def platform_programs(layout: Layout) -> tuple[Program, Program]:

@@ -153,6 +153,11 @@ class Layout:
         return self.supervisor / "supervisor.sock"
 
     @property
+    def supervisor_password(self) -> Path:
+        """What supervisord's socket asks for, mode 0600."""
+        return self.supervisor / "password"
+
+    @property
     def events_socket(self) -> Path:
         """Where hostd hears of changes of state (datagrams from hostd/supervisor_plugin.py)."""
         return self.supervisor / "events.sock"

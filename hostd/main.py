@@ -79,7 +79,7 @@ def build(settings: Settings) -> House:
     layout, templates = Layout(settings.data), Templates()
     store, keys = Store(layout), vault_keys.load(settings, layout)
     registry = Registry(store, Route(Status.RUNNING, settings.console_port, "console"))
-    supervisor = Supervisor(layout.socket)
+    supervisor = Supervisor(layout.socket, layout.supervisor_password)
     found = uids.usable(settings, builds.UV, builds.interpreter())
     shared: Any = {
         "settings": settings,

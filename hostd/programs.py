@@ -74,11 +74,12 @@ def render(templates: Templates, program: Program) -> str:
     return text
 
 
-def render_main(templates: Templates, layout: Layout, platform: list[Program]) -> str:
-    """supervisord.conf with the sections of the platform's own programs."""
+def render_main(templates: Templates, layout: Layout, platform: list[Program], password: str) -> str:
+    """supervisord.conf with the sections of the platform's own programs, and the socket's password."""
     return templates.render(
         "supervisord.conf.j2",
         socket=_plain(layout.socket),
+        password=_plain(password),
         logfile=_plain(layout.supervisor / "supervisord.log"),
         pidfile=_plain(layout.supervisor / "supervisord.pid"),
         events_socket=_plain(layout.events_socket),

@@ -26,6 +26,8 @@ BACKOFF = ProcessStates.BACKOFF
 STOPPING = ProcessStates.STOPPING
 EXITED = ProcessStates.EXITED
 FATAL = ProcessStates.FATAL
+USERNAME = "hostd"
+"""Whom supervisord's socket lets in (templates/supervisord.conf.j2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,15 @@ class ProcessState:
 
 
 class Supervisor:
-    """Calls to one supervisord; safe to share between threads."""
+    """Calls to one supervisord; safe to share between threads. ``password`` is the file that holds it."""
 
-    def __init__(self, uds: Path, timeout: float = 10.0) -> None:
+    def __init__(self, uds: Path, password: Path, timeout: float = 10.0) -> None:
+        auth = (USERNAME, password.read_text(encoding="ascii") if password.is_file() else "")
         # No kept-alive connections: a restarted supervisord must not leave us a dead one.
         transport = httpx.HTTPTransport(uds=str(uds), limits=httpx.Limits(max_keepalive_connections=0))
-        self._client = httpx.Client(transport=transport, timeout=timeout, base_url="http://supervisord")
+        self._client = httpx.Client(
+            transport=transport, timeout=timeout, base_url="http://supervisord", auth=auth
+        )
         self._asking = threading.Lock()
         self._journal, self._seen = "", 0
         self._states: dict[str, ProcessState] = {}

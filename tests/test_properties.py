@@ -237,7 +237,7 @@ def test_any_data_folder(text: str) -> None:
             made.mkdir(parents=True)
         program = programs.app_program(layout, "demo-3f9a2c.r1", app.log)
         layout.section(program.name).write_text(programs.render(TEMPLATES, program))
-        layout.supervisord_conf.write_text(programs.render_main(TEMPLATES, layout, []))
+        layout.supervisord_conf.write_text(programs.render_main(TEMPLATES, layout, [], "0" * 64))
         assert supervisords_view(layout.supervisord_conf) == ["demo-3f9a2c.r1"]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from supervisor.xmlrpc import Faults
 
-from hostd.errors import SupervisorFault
+from hostd.errors import SupervisorFault, SupervisorUnavailable
 from hostd.layout import Layout
 from hostd.lifecycle.launching import KNOWN_AT_REST
 from hostd.supervisor import EXITED, STOPPED, Supervisor
@@ -28,7 +28,8 @@ redirect_stderr=true
 @pytest.fixture
 def supervisor(platform: Platform) -> Iterator[Supervisor]:
     """A client of its own on the platform's supervisord."""
-    made = Supervisor(Layout(platform.data).socket)
+    layout = Layout(platform.data)
+    made = Supervisor(layout.socket, layout.supervisor_password)
     yield made
     made.close()
 
@@ -110,7 +111,8 @@ def test_changes_add_up_to_the_whole(platform: Platform, supervisor: Supervisor,
     text = SECTION.format(name="plain", note="")
 
     def agrees() -> bool:
-        fresh = Supervisor(Layout(platform.data).socket)
+        layout = Layout(platform.data)
+        fresh = Supervisor(layout.socket, layout.supervisor_password)
         try:
             return bool(supervisor.states() == fresh.states())
         finally:
@@ -168,3 +170,16 @@ def test_few_stopped_programs_stay_known(platform: Platform, supervisor: Supervi
     platform.api.post(f"/apps/{app_id}/stop")
     assert "STOPPED" in platform.supervisorctl("status", f"{app_id}.r1")
     platform.api.delete(f"/apps/{app_id}")
+
+
+def test_the_socket_asks_for_a_password(platform: Platform, tmp_path: Path) -> None:
+    """Whoever gets to the socket without it learns nothing; only the platform's user reads it."""
+    layout = Layout(platform.data)
+    for path in (layout.socket, layout.supervisor_password, layout.supervisord_conf):
+        assert path.stat().st_mode & 0o777 == 0o600, path
+    (tmp_path / "password").write_text("0" * 64)
+    for wrong in (tmp_path / "password", tmp_path / "none"):
+        stranger = Supervisor(layout.socket, wrong)
+        with pytest.raises(SupervisorUnavailable, match="401"):
+            stranger.identify()
+        stranger.close()

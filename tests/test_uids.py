@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.platform import Platform, until
+from tests.platform import HELLO, Platform, until
 from tests.session import Session
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="users are for a platform that is root")
@@ -150,3 +150,53 @@ def processes_of(uid: int) -> list[int]:
             if fields["Uid"].split()[0] == str(uid) and fields["State"][0] not in "ZX":
                 found.append(int(entry.name))
     return found
+
+
+def uid_of(platform: Platform, app_id: str) -> int:
+    return int(json.loads((root_of(platform, app_id) / "meta.json").read_text())["uid"])
+
+
+def test_a_package_that_is_source_only_needs_leave(platform: Platform) -> None:
+    """Nothing is built by default, and the failure says what to do; then the app's own builder does it."""
+    app_id = platform.create("source", requirements=b"streamlit\ndocopt==0.6.2\n")
+    error = platform.wait(app_id, "failed")["error"]
+    assert error["kind"] == "resolve_failed"
+    assert "docopt" in error["message"]
+    assert "build_from_source=1" in error["advice"]
+    assert not list((platform.data / "cache" / "own").glob(f"{app_id}*"))
+    answer = platform.api.patch(f"/apps/{app_id}", data={"build_from_source": "1"})
+    assert answer.json()["options"]["build_from_source"] is True
+    platform.wait(app_id, "running")
+    venv = root_of(platform, app_id) / "releases" / "2" / "venv"
+    assert venv.stat().st_uid == uid_of(platform, app_id) + 1
+    platform.api.delete(f"/apps/{app_id}")
+
+
+SETUP = """
+import os, pathlib, subprocess
+from setuptools import setup
+who = repr((os.getresuid(), os.getresgid(), os.getgroups()))
+pathlib.Path(__file__).with_name("whoami.txt").write_text(who)
+quiet = subprocess.DEVNULL
+subprocess.Popen(["sleep", "123456"], start_new_session=True, stdin=quiet, stdout=quiet, stderr=quiet)
+setup(name="mine", version="1", py_modules=["mine"])
+"""
+
+
+def test_an_apps_own_project_is_built_by_its_own_builder(platform: Platform) -> None:
+    """Its setup.py runs as that, without any leave; what it left running is ended."""
+    files = {
+        "app.py": HELLO,
+        "requirements.txt": b"streamlit\n-e .\n",
+        "setup.py": SETUP.encode(),
+        "mine.py": b"",
+    }
+    parts = [("files", (name, data)) for name, data in files.items()]
+    made = platform.api.post("/apps", data={"name": "project"}, files=parts)
+    app_id = made.json()["app_id"]
+    platform.wait(app_id, "running")
+    uid = uid_of(platform, app_id)
+    told = root_of(platform, app_id) / "releases" / "1" / "bundle" / "whoami.txt"
+    assert told.read_text() == repr(((uid + 1,) * 3, (uid + 1,) * 3, [uid]))
+    assert processes_of(uid + 1) == []
+    platform.api.delete(f"/apps/{app_id}")

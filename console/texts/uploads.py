@@ -72,6 +72,11 @@ UPLOADS: dict[str, tuple[str, str]] = {
         "Packages that were published later are passed over: for old apps.",
         "忽略此日期之后发布的依赖版本，适用于旧应用。",
     ),
+    "build_from_source": ("Build packages from source", "允许从源码构建依赖"),
+    "build_from_source_help": (
+        "For packages that have no wheel. Building runs their code on the server, apart from other apps.",
+        "用于没有 wheel 安装包的依赖。构建时会在服务器上运行其代码，但与其他应用隔离。",
+    ),
     "drain": ("Open sessions may stay (minutes)", "旧会话保留时间（分钟）"),
     "drain_hint": ("the platform's default", "平台默认值"),
     "drain_help": (

@@ -63,6 +63,9 @@ def release_form(  # noqa: PLR0917 - FastAPI reads the form's fields from here
     entry: Annotated[str | None, Form(description="The script to run; '' finds it by itself again")] = None,
     python: Annotated[str | None, Form(description="Such as 3.11 or >=3.10; '' as the bundle says")] = None,
     as_of: Annotated[str | None, Form(description="YYYY-MM-DD: no package newer than that")] = None,
+    build_from_source: Annotated[
+        str | None, Form(description="1: packages may be built that are there as source only")
+    ] = None,
     strategy: Annotated[str | None, Form(description="auto, overlap or replace")] = None,
     drain_minutes: Annotated[
         str | None, Form(description="How long open sessions go on; 0 ends them, '' is the default")
@@ -86,7 +89,7 @@ def release_form(  # noqa: PLR0917 - FastAPI reads the form's fields from here
     _check_one_way(upload)
     given: dict[str, Any] = {
         "entry": entry, "python": python, "as_of": as_of, "strategy": strategy,
-        "drain_minutes": drain_minutes, "environment": environment,
+        "drain_minutes": drain_minutes, "environment": environment, "build_from_source": build_from_source,
     }  # fmt: skip
     given |= dict.fromkeys(emptied & given.keys(), "")
     options = {name: _PARSERS[name](text.strip()) for name, text in given.items() if text is not None}
@@ -192,6 +195,13 @@ def _as_of(text: str) -> str | None:
     return text
 
 
+def _build_from_source(text: str) -> bool:
+    words = {"": False, "0": False, "false": False, "no": False, "1": True, "true": True, "yes": True}
+    if text.lower() not in words:
+        raise Invalid("build_from_source", "must be 1 or 0")
+    return words[text.lower()]
+
+
 def _strategy(text: str) -> Strategy:
     try:
         return Strategy(text or "auto")
@@ -213,6 +223,7 @@ _PARSERS: dict[str, Any] = {
     "as_of": _as_of,
     "strategy": _strategy,
     "drain_minutes": _drain_minutes,
+    "build_from_source": _build_from_source,
     "environment": environment_of,
 }
 

@@ -50,6 +50,7 @@ class OptionsOut(BaseModel):
     python: str | None
     as_of: str | None
     entry: str | None
+    build_from_source: bool
 
 
 class ScaleOut(BaseModel):

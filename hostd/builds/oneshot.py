@@ -79,11 +79,11 @@ def run(job: Job) -> int:
 
 
 def _made(job: Job, work: workplace.Workplace) -> Installed:
-    with acting(work.steps.identity):
-        try:
+    try:
+        with acting(work.steps.identity):
             return install(job, work.steps, work.wanted)
-        finally:
-            work.end_builders()
+    finally:
+        work.end_builders()
 
 
 def _clear(folder: Path) -> None:

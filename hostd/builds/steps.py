@@ -28,7 +28,8 @@ class Steps:
     """``folder`` is the working directory, ``scratch`` has files of ours; ``deadline``: monotonic clock.
 
     ``identity`` is the user that the programs run as, None for our own; ``environment`` theirs, None for
-    our own. ``platform`` are steps of the platform itself, as which only programs of ours run.
+    our own. ``platform`` are steps of the platform itself, as which only programs of ours run. Without
+    ``building`` uv takes nothing but wheels.
     """
 
     log: IO[bytes]
@@ -38,6 +39,7 @@ class Steps:
     identity: Identity | None = None
     environment: Mapping[str, str] | None = None
     platform: Steps | None = None
+    building: bool = True
 
     def say(self, line: str) -> None:
         """One line of ours."""
@@ -83,7 +85,7 @@ class Steps:
 
     def _run(self, command: Sequence[str], stderr: int, each: Callable[[bytes], None]) -> int:
         process = subprocess.Popen(
-            command,
+            command if self.building else wheels_only(command),
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -115,6 +117,17 @@ class Steps:
             with contextlib.suppress(OSError):  # a full disk loses the line; uv will say what is wrong
                 write(line)
         sys.stdout.flush()
+
+
+def wheels_only(command: Sequence[str]) -> list[str]:
+    """The same call of uv, which then builds nothing, not even to learn what a package needs.
+
+    By option: uv's pip does not look at UV_NO_BUILD, and takes no other option about building beside it.
+    """
+    if list(command[1:3]) not in (["pip", "install"], ["pip", "compile"]):
+        return list(command)
+    words = [word for word in command[3:] if not word.startswith(("--no-binary", "--only-binary"))]
+    return [*command[:3], "--no-build", *(word for word in words if word != ":all:")]
 
 
 def _end(process: subprocess.Popen[bytes], late: threading.Event) -> None:

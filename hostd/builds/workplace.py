@@ -16,9 +16,12 @@ from hostd.builds.dependencies import Wanted
 from hostd.builds.install import read
 from hostd.builds.job import Job, Users
 from hostd.builds.steps import Steps
-from hostd.identity import Identity, acting, end_all
+from hostd.builds.texts import read as read_text
+from hostd.identity import Identity, acting, end_all, open_folders
 
-_SOURCE = re.compile(r"(?:^|@\s*|\s)(?:git|hg|svn|bzr)\+|://\S+\.(?:tar\.\w+|tgz|zip)(?:[#?;\s]|$)")
+_SOURCE = re.compile(
+    r"^--(?:no|only)-binary|(?:^|@\s*|\s)(?:git|hg|svn|bzr)\+|://\S+\.(?:tar\.\w+|tgz|zip)(?:[#?;\s]|$)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +44,40 @@ def choose(job: Job, steps: Steps) -> Workplace:
     users = job.users
     with acting(users.platform if users else None):
         wanted = read(job)
-    builds = builds_code(wanted) or job.asked()[1].build_from_source
-    environment = dict(os.environ) if builds else {**os.environ, "UV_NO_BUILD": "1"}
+        building = job.asked()[1].build_from_source or builds_code(wanted, job.bundle)
     if users is None:
-        return Workplace(replace(steps, environment=environment), Path(job.cache), wanted)
-    ours = replace(steps, identity=users.platform, environment={**os.environ, "UV_NO_BUILD": "1"})
-    if not builds:
+        return Workplace(replace(steps, building=building), Path(job.cache), wanted)
+    ours = replace(steps, identity=users.platform, environment=os.environ, building=False)
+    if not building:
         _make(job, steps, users.platform)
-        return Workplace(ours, Path(job.cache), wanted)
+        # Its own folder: in the upload's, uv would find settings of the upload's.
+        return Workplace(ours, Path(job.cache), replace(wanted, folder=steps.scratch))
     _make(job, steps, users.own)
-    own = replace(steps, identity=users.own, environment=environment | _own(users), platform=ours)
+    open_folders(job.bundle, users.platform.uid, 0o1770)
+    own = replace(steps, identity=users.own, environment={**os.environ, **_own(users)}, platform=ours)
     return Workplace(own, Path(users.own_cache), wanted, users.own)
 
 
-def builds_code(wanted: Wanted) -> bool:
+def builds_code(wanted: Wanted, bundle: Path) -> bool:
     """Whether code is built that the upload names itself: its own, a repository's, an archive's.
 
-    Also when Streamlit may have to be added to a venv that foreign packages are in already: uv asks the
-    venv's Python about itself, and that runs what they left there.
+    Also when it changes what uv does, by options in its requirements or by settings; and when Streamlit may
+    have to be added to a venv that foreign packages are in already: uv asks the venv's Python about itself,
+    and that runs what they left there.
     """
     named = wanted.local or wanted.editable or wanted.project is not None or wanted.synced
     adds_later = (wanted.locked or wanted.hashed) and not wanted.names_streamlit
-    return named or adds_later or any(_SOURCE.search(line) for line in wanted.lines)
+    lines = (*wanted.lines, *wanted.constraints)
+    return named or adds_later or any(_SOURCE.search(line) for line in lines) or _has_settings(wanted, bundle)
+
+
+def _has_settings(wanted: Wanted, bundle: Path) -> bool:
+    """Settings of uv's, or a project whose dependencies only its build tells."""
+    folders = [one for one in (wanted.folder, *wanted.folder.parents) if one.is_relative_to(bundle)]
+    if any((folder / "uv.toml").exists() for folder in folders):
+        return True
+    texts = [read_text(path) for folder in folders if (path := folder / "pyproject.toml").is_file()]
+    return any(re.search(r"tool\s*\.\s*[\"']?uv|\btool\s*=|dynamic", text) for text in texts)
 
 
 def _own(users: Users) -> dict[str, str]:

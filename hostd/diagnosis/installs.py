@@ -38,6 +38,7 @@ _RULES: tuple[tuple[FailureKind, str, str], ...] = (
         "package_unknown",
         rf"(?P<package>{_NAME})(?:[\[=<>!~]\S*)? was not found in the (?:package registry|provided)",
     ),
+    (_RESOLVE, "source_only", r"Wheels are required for `(?P<package>[^`]+)` because building from source"),
     (_RESOLVE, "no_build_fits", r"(?P<package>[\w.-]+(?:[=<>]\S+)?) has no (?:usable )?wheels"),
     (_RESOLVE, "version_too_new", _NONE + _TOO_NEW),
     (_RESOLVE, "version_unknown", _NONE),

@@ -40,7 +40,6 @@ class Installer:
     def install(self, ticket: Ticket, app: App, asked: Asked) -> None:
         """Make the release complete. Raises AppFailed, Interrupted."""
         release = self._release(app, asked.release)
-        self.owners.settle(app.app_id, asked.release)
         state = self.supervisor.state(build_name(app.app_id))
         goes_on = state is not None and state.alive and self._is_for(app.app_id, release, asked)
         if state is not None and not goes_on:
@@ -93,6 +92,7 @@ class Installer:
         return bool(job["number"] == asked.release and job["dependency_key"] == key)
 
     def _begin(self, app: App, job: builds.Job) -> None:
+        self.owners.settle(app.app_id, job.number)
         name = build_name(app.app_id)
         self.forget(app.app_id)  # an install that has ended must not be taken for this one
         self._release(app, job.number).install_log.unlink(missing_ok=True)

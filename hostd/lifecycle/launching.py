@@ -149,7 +149,7 @@ class Launcher:
 
     def _launch(self, name: str, app: App, number: int, port: int) -> None:
         app_layout = self.layout.app(app.app_id)
-        self.owners.settle(app.app_id, number)
+        self.owners.settle(app.app_id, number, opened=True)
         if self.settings.hand_over:
             self.owners.make_door(app.app_id, self.layout.door(port).parent)
         asked = outcomes.asked(app_layout.release(number))

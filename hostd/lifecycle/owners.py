@@ -17,7 +17,16 @@ from pathlib import Path
 
 from hostd import builds, bundles, store
 from hostd.errors import Conflict, HostdError
-from hostd.identity import Gift, Identity, end_all, give, give_new_folder, give_tree, owner_of
+from hostd.identity import (
+    Gift,
+    Identity,
+    end_all,
+    give,
+    give_new_folder,
+    give_tree,
+    open_folders,
+    owner_of,
+)
 from hostd.layout import AppLayout, Layout, ReleaseLayout
 from hostd.lifecycle.registry import Registry
 from hostd.models import App
@@ -36,9 +45,10 @@ class Owners:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _taken: set[int] = field(default_factory=set)
 
-    def settle(self, app_id: str, number: int | None = None) -> None:
+    def settle(self, app_id: str, number: int | None = None, *, opened: bool = False) -> None:
         """See that the app has its user, and the files (of one release, or all) the right owners.
 
+        Before a release is ``opened`` nobody can add to its bundle: an install reads what was uploaded.
         Raises Conflict when no number is left, UnknownApp.
         """
         folder = self.layout.app(app_id)
@@ -50,8 +60,8 @@ class Owners:
             return
         if owner_of(folder.home)[:2] != (identity.uid, identity.gid):
             self._give_app(folder, identity)
-        elif number is not None:
-            self._give_release(folder.release(number), identity)
+        if number is not None:
+            self._give_release(folder.release(number), identity, 0o1770 if opened else 0o750)
 
     def uid(self, app_id: str) -> int:
         """The number of the app, from now on at the latest; on disk before any file is the app's."""
@@ -131,21 +141,24 @@ class Owners:
         for path in (folder.root, folder.releases):
             give(path, _entered_by(app))
         for number in bundles.numbers(folder):
-            self._give_release(folder.release(number), app)
+            self._give_release(folder.release(number), app, 0o750)
         give_tree(folder.home, Gift(app, folders=0o700, files=0o600))
 
-    def _give_release(self, release: ReleaseLayout, app: Identity) -> None:
+    def _give_release(self, release: ReleaseLayout, app: Identity, mode: int) -> None:
         """Its bundle goes last. What the app wrote beside its code is the app's."""
         assert self.uids is not None  # noqa: S101 - for the type checker
         builder = Identity(self.uids.builder.uid, app.gid)
-        if owner_of(release.bundle)[:2] == (builder.uid, builder.gid) or not release.bundle.is_dir():
+        if owner_of(release.bundle) == (builder.uid, builder.gid, mode) or not release.bundle.is_dir():
+            return
+        if owner_of(release.bundle)[:2] == (builder.uid, builder.gid):
+            open_folders(release.bundle, builder.uid, mode)
             return
         give(release.root, _entered_by(app))
         if release.record.is_file() and release.venv.is_dir() and not release.venv.is_symlink():
             give_tree(release.venv, Gift(builder, folders=0o755, files=0o644, linked=True))
         written = bundles.written_beside(release)
         apart = dict.fromkeys(written, Gift(app, folders=0o700, files=0o600))
-        give_tree(release.bundle, Gift(builder, folders=0o1770, files=0o640), apart)
+        give_tree(release.bundle, Gift(builder, folders=mode, files=0o640), apart)
         if not written and release.archive.is_file():
             os.utime(release.archive)  # since then the tree is as uploaded: written_beside need not read it
 

@@ -21,6 +21,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "{package} needs Python {wanted}, and the app has {python}.",
         "Choose another Python for the app, or a version of {package} that fits.",
     ),
+    "source_only": (
+        "{package} is not there as a wheel that fits, and packages are not built from source here.",
+        "Choose another version of {package} or another Python; or let this app build from source: "
+        "'Build packages from source' in the console's options, build_from_source=1 in the API.",
+    ),
     "no_build_fits": (
         "{package} has no build for this Python or this kind of machine.",
         "Choose another Python for the app, or another version of {package}.",

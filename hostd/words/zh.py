@@ -20,6 +20,11 @@ WORDS: dict[str, tuple[str, str]] = {
         "{package} 需要 Python {wanted}，而应用使用的是 {python}。",
         "请为应用选择其他 Python 版本，或者选用与之匹配的 {package} 版本。",
     ),
+    "source_only": (
+        "{package} 没有可用的 wheel 安装包，而这里默认不从源码构建。",
+        "请选用 {package} 的其他版本或其他 Python；或者允许该应用从源码构建："
+        "控制台选项“允许从源码构建依赖”，API 为 build_from_source=1。",
+    ),
     "no_build_fits": (
         "{package} 没有适用于当前 Python 或当前机器类型的安装包。",
         "请为应用选择其他 Python 版本，或者选用 {package} 的其他版本。",
