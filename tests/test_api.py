@@ -30,7 +30,7 @@ APP_KEYS = {
 }  # fmt: skip
 OPTIONS: dict[str, Any] = {
     "environment": {}, "drain_minutes": None, "strategy": "auto",
-    "python": None, "as_of": None, "entry": None,
+    "python": None, "as_of": None, "entry": None, "build_from_source": False,
 }  # fmt: skip
 OPERATIONS = {
     "list_apps", "create_app", "get_app", "update_app", "delete_app", "start_app", "stop_app", "restart_app",
