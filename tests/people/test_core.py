@@ -6,13 +6,23 @@ import json
 import stat
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Literal
 
 import pytest
 from argon2 import PasswordHasher
 
-from hostd.errors import Conflict, DiskFull, HostdError, Invalid, Unauthorized, UnknownToken, UnknownUser
+from hostd.errors import (
+    Conflict,
+    DiskFull,
+    HostdError,
+    Invalid,
+    TooManyRequests,
+    Unauthorized,
+    UnknownToken,
+    UnknownUser,
+)
 from hostd.gateway import cookies as gateway_cookies
 from hostd.people import Cookies, Opened, People, Source, User, cookies, passwords, sessions, users
 from hostd.person import Means, Person, Role, Scope
@@ -127,6 +137,17 @@ def test_unknown_names_cost_a_hash_as_well(people: People, monkeypatch: pytest.M
         with pytest.raises(Unauthorized):
             people.sign_in(name, "wrong")
     assert verified == [b"wrong", b"wrong"]
+
+
+def test_line_is_bounded(people: People) -> None:
+    """A flood of sign-ins is turned away before it holds every thread; then it goes on."""
+    with ExitStack() as others:
+        for _ in range(passwords.IN_LINE):
+            assert passwords._line.acquire(blocking=False)
+            others.callback(passwords._line.release)
+        with pytest.raises(TooManyRequests):
+            people.sign_in("anna", PASSWORD)
+    assert people.sign_in("anna", PASSWORD)
 
 
 def test_cost() -> None:
