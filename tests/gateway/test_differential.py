@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hostd.gateway import GatewayOptions
+from tests.fuzz import FACTOR
 
 from .conftest import Running, running, up
 from .wire import Backend, Wire, plain, visit
@@ -182,13 +183,13 @@ LAST = b"GET /apps/x/last HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
 
 
 BOUNDED = settings(
-    max_examples=250,
+    max_examples=250 * FACTOR,
     deadline=None,
-    derandomize=True,
+    derandomize=FACTOR == 1,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-"""The same examples in each run."""
+"""The same examples in each run of the suite."""
 
 
 @BOUNDED
