@@ -208,28 +208,40 @@ ATTACKS = """async (base) => {
   await ask("pushed", "/console/", {headers: {Accept: "text/html"}});
   found.posing = await socket("/console/_stcore/stream");
 
-  const frame = document.createElement("iframe");
-  frame.src = base + "/console/";
-  await new Promise((done) => { frame.onload = done; document.body.append(frame); });
-  try {
-    found.frame = frame.contentDocument && frame.contentDocument.getElementById("root") ? "read" : "empty";
-  } catch (error) { found.frame = "refused"; }
+  await ask("other", "/apps/OTHER/", {headers: {Accept: "text/html"}});
+  found.others = await socket("/apps/OTHER/_stcore/stream");
+  found.marked = await socket("/apps/OTHER/~r1/_stcore/stream");
 
-  const opened = window.open(base + "/console/");
-  found.window = "held";
-  for (let tries = 0; tries < 200 && found.window === "held"; tries++) {
-    await new Promise((done) => setTimeout(done, 100));
+  const framed = async (path) => {
+    const frame = document.createElement("iframe");
+    frame.src = base + path;
+    await new Promise((done) => { frame.onload = done; document.body.append(frame); });
     try {
-      if (!opened || opened.closed) found.window = "severed";
-      else if (opened.document.getElementById("root")) found.window = "read";
-    } catch (error) { found.error = String(error); }
-  }
+      return frame.contentDocument && frame.contentDocument.getElementById("root") ? "read" : "empty";
+    } catch (error) { return "empty"; }
+  };
+  found.frame = await framed("/console/");
+  found.otherFrame = await framed("/apps/OTHER/");
+
+  const held = async (path) => {
+    const opened = window.open(base + path);
+    for (let tries = 0; tries < 200; tries++) {
+      await new Promise((done) => setTimeout(done, 100));
+      try {
+        if (!opened || opened.closed) return "severed";
+        if (opened.document.getElementById("root")) return "read";
+      } catch (error) { continue; }
+    }
+    return "held";
+  };
+  found.window = await held("/console/");
+  found.otherWindow = await held("/apps/OTHER/");
   return found;
 }"""
 
 
 def test_a_page_of_an_app_can_not_act_as_its_visitor(house: Platform, app: str, tab: OpenTab) -> None:
-    """An admin looks at an app whose page tries the API and the console with the admin's cookies.
+    """An admin looks at an app whose page tries API, console and another app with the admin's cookies.
 
     The console's own page, in the same browser, works.
     """
@@ -243,13 +255,14 @@ def test_a_page_of_an_app_can_not_act_as_its_visitor(house: Platform, app: str, 
     expect(page.get_by_text("Who is here")).to_be_visible()
     names = {cookie["name"] for cookie in page.context.cookies(f"{house.url}/console/")}
     assert {"hostd", "hostd-console"} <= names
-    found = page.evaluate(ATTACKS.replace("APP", app), house.url)
+    other = house.running("other", WHO, visibility="private")
+    found = page.evaluate(ATTACKS.replace("APP", app).replace("OTHER", other), house.url)
     refused = dict.fromkeys(("apps", "users", "audit", "stop", "delete", "link", "patch"), 401)
-    refused |= {"console": 403, "pushed": 403, "sign-in": 403}
-    sockets = dict.fromkeys(("socket", "guess", "tossed", "posing"), "refused")
-    assert found.pop("frame") in ("empty", "refused")
+    refused |= dict.fromkeys(("console", "pushed", "sign-in", "other"), 403)
+    sockets = dict.fromkeys(("socket", "guess", "tossed", "posing", "others", "marked"), "refused")
+    windows = {"window": "severed", "otherWindow": "severed", "frame": "empty", "otherFrame": "empty"}
     visit.problems.clear()
-    assert found == {**refused, **sockets, "window": "severed"}
+    assert found == {**refused, **sockets, **windows}
     assert house.app(app)["access"]["visibility"] == "private"
     visit.problems.clear()
 

@@ -1,17 +1,7 @@
-"""The console's pages and WebSockets, kept from the pages of apps, which have the same origin.
-
-A page of an app can send what it likes to ``/console/``, with the visitor's cookies. So a WebSocket that
-comes with the console's cookie must carry a proof in its path that stands in the console's page, and that
-page is given to nobody but a person in a tab: no script can fetch it (Sec-Fetch-Dest, which no script can
-set), no page can frame it, and none can look into the window that it opened for it
-(Cross-Origin-Opener-Policy). Browsers keep to that on https and on this machine; docs/security.md says what
-is open on plain http.
-"""
+"""The console's pages and WebSockets, kept from the pages of apps on the same origin: see ``proof``."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from typing import TYPE_CHECKING
 
 from hostd.gateway import cookies
@@ -20,14 +10,13 @@ from hostd.gateway.head import Head
 from hostd.gateway.page import Page
 from hostd.gateway.pages import Answer, problem
 from hostd.gateway.paths import Place
+from hostd.gateway.proof import UNREAD, proof_of, shows
 
 if TYPE_CHECKING:
     from hostd.gateway.response import ResponseReader
 
 COOKIE = b"hostd-console"
 """What the console's cookie is called (hostd/people/cookies.py), the prefix left aside."""
-_UNREAD = (b"", b"document", b"image", b"manifest")
-"""What a page is asked for as (Fetch Metadata, W3C) when no script of another page gets to read it."""
 ALONE = (
     b"X-Frame-Options: DENY\r\nContent-Security-Policy: frame-ancestors 'none'\r\n"
     b"Cross-Origin-Opener-Policy: same-origin\r\nX-Content-Type-Options: nosniff\r\n"
@@ -36,23 +25,16 @@ ALONE = (
 
 
 def proof(cookie: bytes) -> bytes:
-    """What a WebSocket of the console must show that comes with this Cookie field; b'' for nothing.
-
-    Made of all cookies of the name: a page may add some of its own, but does not know the real one.
-    """
-    values = list(cookies.values(cookie, COOKIE, most=None))
-    if not values:
-        return b""
-    return hmac.new(b";".join(values), b"hostd console", hashlib.sha256).hexdigest()[:32].encode()
+    """What a WebSocket of the console must show that comes with this Cookie field; b'' for nothing."""
+    return proof_of(list(cookies.values(cookie, COOKIE, most=None)), b"console")
 
 
 def refused(head: Head, place: Place) -> Answer | None:
     """The answer to a request that a page of an app may have made with its visitor's cookies."""
     if head.websocket:
-        wanted = proof(head.get(b"cookie"))
-        if wanted and not hmac.compare_digest(wanted, place.proof):
+        if not shows(place, proof(head.get(b"cookie"))):
             return problem(403, "Open the console in a tab of its own: its WebSocket came without its proof.")
-    elif is_page(place) and head.get(b"sec-fetch-dest") not in _UNREAD:
+    elif is_page(place) and head.get(b"sec-fetch-dest") not in UNREAD:
         return problem(403, "The console is for people: open it in a tab of its own.")
     return None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-_NAME = rb"(?:__(?:host|secure|http|host-http)-)?hostd(?:-[^=;,\s]*)?"
+_NAME = rb"(?:__(?:host|secure|http|host-http)-)?hostd(?:-[^=;\r\n]*)?"
 _OURS = re.compile(_NAME, re.IGNORECASE)
 _HINT = re.compile(rb"hostd", re.IGNORECASE)
 

@@ -20,8 +20,9 @@ from hostd.gateway import cookies
 from hostd.gateway.head import Head
 from hostd.gateway.options import GatewayOptions
 from hostd.gateway.own_hosts import OwnHosts
-from hostd.gateway.pages import Answer, Pages, Trouble, wants_page
-from hostd.gateway.paths import LINK, TICKET, Place
+from hostd.gateway.pages import Answer, Pages, Trouble, problem, wants_page
+from hostd.gateway.paths import GENERATION, LINK, TICKET, Place
+from hostd.gateway.proof import from_another_page, proof_of, shows
 from hostd.models import Route, RoutingTable
 from hostd.viewer import header_lines
 
@@ -69,8 +70,29 @@ class Keeper:
         cookie = self._cookie(head, place)
         sight = self._sight(access, cookie)
         if sight is not None:
-            return sight
+            return self._strange(head, place, route) or sight
         return self._turned_away(head, place, route, access, self._whose(cookie))
+
+    def proof(self, head: Head, place: Place, route: Route) -> bytes:
+        """What the requests of a page of this app show, b'' where pages need not be told apart."""
+        if route.access is None or place.at_root:
+            return b""
+        field, name = head.get(b"cookie"), self._options.view_cookie.encode("ascii")
+        pairs = (pair.strip().partition(b"=") for pair in field.split(b";"))
+        values = [value for key, _, value in pairs if key == name or key.endswith(cookies.LINK)]
+        return proof_of(values, b"app " + place.app_id.encode("latin-1"))
+
+    def _strange(self, head: Head, place: Place, route: Route) -> Answer | None:
+        """The answer to what another page of this origin may be asking in its visitor's name.
+
+        Only a page that is marked can show the proof; a browser's WebSocket always says its Origin.
+        """
+        asks = head.get(b"origin") if head.websocket else from_another_page(head, place)
+        if not asks or route.release is None or place.rest == GENERATION:
+            return None
+        if shows(place, self.proof(head, place, route)):
+            return None
+        return problem(403, "Open the app in a tab of its own: this came from another page.")
 
     def lines(self, sight: Sight, route: Route) -> bytes:
         """The header fields that tell the app who looks; a public app is not told."""

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 MAX_PAGE = 256 * 1024
 """Bytes of a page that may be marked; Streamlit's is a few thousand long."""
 
-GENERATION = b"~generation"
-"""The path, from an app's base, at which a tab asks whether its process is still the one it knows."""
-
+_ALONE = b"Cross-Origin-Opener-Policy: noopener-allow-popups\r\n\r\n"
+"""No other page keeps a hand on the window of an app that is not public. ``same-origin`` would let two such
+pages keep hold of each other, and of the console, whose value that is (HTML, section 7.1.3).
+"""
 _HTML = re.compile(rb"\r\ncontent-type:[ \t]*text/html", re.IGNORECASE)
 _ENCODED = re.compile(rb"\r\ncontent-encoding:(?![ \t]*identity[ \t]*\r)", re.IGNORECASE)
 _HEAD_TAG = re.compile(rb"<head[^>]*>", re.IGNORECASE)
@@ -69,6 +70,8 @@ class Page(Exchange):
 
     def on_head(self, status: int, raw: bytes, reader: ResponseReader) -> bytes:
         """The response begins; the head of a page must wait for its length."""
+        if self.target.route.access is not None and not self.place.at_root:
+            raw = raw[:-2] + _ALONE
         head = super().on_head(status, raw, reader)
         if status not in (200, 404) or not _HTML.search(raw) or _ENCODED.search(raw):
             return head
@@ -113,11 +116,12 @@ class Page(Exchange):
         return before + self._script(shared) + rest
 
     def _script(self, shared: str) -> bytes:
-        gateway = self.client.gateway
+        gateway, route = self.client.gateway, self.target.route
+        proof = gateway.keeper.proof(self.head, self.place, route).decode()
         return gateway.templates.render(
             "pages/tab.html",
             base="/" if self.place.at_root else f"{gateway.options.prefix}/apps/{self.target.app_id}/",
-            mark=f"{mark(self.target.route, self.port)}/",
+            mark=f"{mark(self.target.route, self.port)}/{f'~t{proof}/' if proof else ''}",
             generation=generation_of(self.target.route, self.port),
             components="_stcore/bidi-components/",
             shared=shared,

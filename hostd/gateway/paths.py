@@ -22,6 +22,8 @@ _MAX_KEPT = 256
 """Bytes of a path whose place is kept: long ones are rare, and would fill the memory."""
 SHARED = b"~static"
 """Stands where an app's id would, in the addresses of Streamlit's files that all apps share."""
+GENERATION = b"~generation"
+"""The path, from an app's base, at which a tab asks whether its process is still the one it knows."""
 TICKET = b"~ticket"
 LINK = b"~link/"
 """Stands between an app's base and the secret of its link."""
@@ -52,7 +54,7 @@ class Place(NamedTuple):
     ``hidden``: this is an endpoint of Streamlit that is not for visitors: metrics, script runs. ``pings``:
     it asks for an app's health, as monitors do, and is no visit. ``link``: it is a secret link, or a
     ticket (see ``tickets``). ``at_root``: the app has this host to itself.
-    ``proof`` is what a WebSocket of the console shows (see ``console``); it is in neither as well.
+    ``proof`` is what a page's own requests show (see ``proof``); it is in neither as well.
     """
 
     kind: Kind
@@ -129,8 +131,12 @@ def _of_console(local: bytes, tail: bytes) -> Place:
 
 
 def _marked(app_id: bytes, mark: re.Match[bytes], rest: bytes) -> Place:
-    local = b"/apps/%b/%b" % (app_id, rest)
-    return Place(Kind.APP, local, app_id.decode("latin-1"), rest, int(mark[1]), int(mark[2] or 1))
+    shown = _PROOF.match(rest)
+    rest = rest[shown.end() :] if shown else rest
+    local, proof = b"/apps/%b/%b" % (app_id, rest), shown[1] if shown else b""
+    return Place(
+        Kind.APP, local, app_id.decode("latin-1"), rest, int(mark[1]), int(mark[2] or 1), proof=proof
+    )
 
 
 def _refuse_ambiguous(path: bytes, place: Place, prefix: bytes) -> None:

@@ -10,9 +10,9 @@ from hostd.gateway.console import ConsolePage, opens_page, refused
 from hostd.gateway.exchange import Exchange
 from hostd.gateway.hand_over import HandedOver
 from hostd.gateway.head import MAX_HEAD, Field, Head, upstream_head
-from hostd.gateway.page import GENERATION, Page, generation, is_page
+from hostd.gateway.page import Page, generation, is_page
 from hostd.gateway.pages import Answer, Trouble, problem, redirect, sleeping_health
-from hostd.gateway.paths import Kind, Place, locate
+from hostd.gateway.paths import GENERATION, Kind, Place, locate
 from hostd.gateway.reading import Reading
 from hostd.gateway.refusal import Refused
 from hostd.gateway.shared import Gateway

@@ -527,3 +527,74 @@ def test_the_consoles_socket_needs_the_proof_of_its_page(console: House) -> None
 def test_a_page_without_a_cookie_needs_no_proof(console: House) -> None:
     """It is as Streamlit made it."""
     assert console_page(console, "Cookie: hostd=ann").body == b'<head><div id="root">'
+
+
+@pytest.fixture
+def paged(house: House, backend: StartBackend) -> House:
+    """A private app that answers with a page of Streamlit's kind, and so does its neighbour."""
+
+    def script(wire: Wire) -> None:
+        while True:
+            head = wire.head()
+            house.app.heads.append(head)
+            if b"Upgrade: websocket" in head:
+                wire.send(SWITCH)
+                wire.more()
+                return
+            wire.send(plain(b'<head><div id="root">', b"Content-Type: text/html"))
+
+    port = backend(script).port
+    for app_id in ("private", "signed-in", "public"):
+        house.set(app_id, port=port)
+    return house
+
+
+OURS = ("Origin: http://visitor.example:8080", "Sec-Fetch-Site: same-origin", "Cookie: hostd=bob")
+MARK = re.compile(r'"(~r1/~t[0-9a-f]{32}/)"')
+
+
+def mark_of(house: House, app_id: str, cookie: str = "Cookie: hostd=bob") -> str:
+    """What the app's page puts into the paths of what it asks for."""
+    found = MARK.search(ask(house, get(f"/apps/{app_id}/", *PAGE, cookie)).body.decode())
+    assert found is not None
+    return found[1]
+
+
+def test_a_page_of_another_app_can_not_ask_in_its_visitors_name(paged: House) -> None:
+    """For its page, its WebSocket, or what runs it: its own page shows a proof, which is of this app."""
+    mark, other = mark_of(paged, "private"), mark_of(paged, "signed-in")
+    assert mark != other
+    assert mark_of(paged, "private", "Cookie: hostd=ann") != mark
+    before = len(paged.seen())
+    for shown in ("", "~r1/", other, "~r1/~t" + "0" * 32 + "/"):
+        for path in ("_stcore/stream", "x/_stcore/stream"):
+            assert status_of(paged, get(f"/apps/private/{shown}{path}", *UPGRADE, *OURS)) == 403
+        for path in (
+            "",
+            "page",
+            "api/x",
+            "_stcore/agent/",
+            "_stcore/%61gent/",
+            "_stcore/script-health-check",
+        ):
+            for dest in ("empty", "iframe", "worker"):
+                asked = ("Accept: text/html", f"Sec-Fetch-Dest: {dest}", *OURS)
+                assert status_of(paged, get(f"/apps/private/{shown}{path}", *asked)) == 403, (path, dest)
+    assert len(paged.seen()) == before
+    assert status_of(paged, get(f"/apps/private/{mark}_stcore/stream", *UPGRADE, *OURS)) == 101
+    assert paged.seen()[-1].startswith(b"GET /apps/private/_stcore/stream HTTP/1.1")
+    own = get(f"/apps/private/{mark}api/x", "Sec-Fetch-Dest: empty", *OURS)
+    assert status_of(paged, own) == 200
+    for path, dest in (("static/x.js", "script"), ("favicon.png", "image"), ("_stcore/health", "empty")):
+        assert status_of(paged, get(f"/apps/private/{path}", f"Sec-Fetch-Dest: {dest}", *OURS)) == 200
+    answer = ask(paged, get("/apps/private/", *PAGE, *OURS))
+    assert answer.one("cross-origin-opener-policy") == b"noopener-allow-popups"
+    portal = ("Accept: text/html", "Sec-Fetch-Dest: iframe", "Sec-Fetch-Site: same-site", OURS[2])
+    assert ask(paged, get("/apps/private/", *portal)).status == 200
+
+
+def test_a_public_app_needs_no_proof(paged: House) -> None:
+    """Everybody may ask for it anyway."""
+    assert ask(paged, get("/apps/public/", *PAGE)).all("cross-origin-opener-policy") == []
+    assert status_of(paged, get("/apps/public/_stcore/stream", *UPGRADE, *OURS)) == 101
+    assert status_of(paged, get("/apps/public/x", "Sec-Fetch-Dest: empty", *OURS)) == 200
