@@ -46,18 +46,24 @@ def _landlock(confine: Mapping[str, Any]) -> None:
 
 
 def _empty(folder: str) -> None:
-    """The app's own folder for temporary files, as new. By now a link planted there leads nowhere."""
+    """The app's own folder for temporary files, as new. By now a link planted there leads nowhere.
+
+    Nothing is imported for it: the platform's standard library may be where this user can't read.
+    """
     try:
         os.makedirs(folder, 0o700, exist_ok=True)
-        left = os.listdir(folder)
+        for base, folders, names in os.walk(folder, topdown=False):
+            for name in (*names, *folders):
+                _remove(os.path.join(base, name))
     except OSError:
         return  # a full disk: the app says so itself if it needs the folder
-    if left:
-        import shutil  # noqa: PLC0415 - 10 ms that a start needs rarely
 
-        for name in left:
-            path = os.path.join(folder, name)
-            if os.path.isdir(path) and not os.path.islink(path):
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                os.unlink(path)
+
+def _remove(path: str) -> None:
+    try:
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.rmdir(path)
+        else:
+            os.unlink(path)
+    except OSError:
+        return
