@@ -19,14 +19,19 @@ from hostd.builds.steps import Steps
 from hostd.builds.unknown import without_unknown
 
 UV = find_uv_bin()
+_ABOUT = "import sys; print(sys.implementation.cache_tag); print(sys.base_prefix)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installed:
-    """What an install made. ``built`` are the files that it left in the upload's own folder."""
+    """What an install made. ``built`` are the files that it left in the upload's own folder.
+
+    ``prefixes`` are the folders where the Python below the venv lies.
+    """
 
     python: str
     interpreter: str
+    prefixes: list[str]
     tag: str
     packages: Path
     resolved: list[str]
@@ -135,14 +140,14 @@ def _versions(resolved: Sequence[str]) -> dict[str, str]:
 def _look(job: Job, steps: Steps, plan: Plan, *, warnings: list[str], built: list[str]) -> Installed:
     """What there is now."""
     python = plan.python
-    tag = steps.ask([python.path, "-I", "-S", "-c", "import sys; print(sys.implementation.cache_tag)"])[
-        1
-    ].strip()
-    if not tag:
+    said = steps.ask([python.path, "-I", "-S", "-c", _ABOUT])[1].splitlines()
+    if len(said) != 2:
         raise Stop(NO_PYTHON, f"error: {python.path} does not run")
+    tag, prefix = said
     return Installed(
         python=".".join(map(str, python.version.release[:2])),
         interpreter=python.path,
+        prefixes=_prefixes(Path(python.path), Path(prefix)),
         tag=tag,
         packages=_packages(job),
         resolved=_freeze(job, steps, plan),
@@ -150,3 +155,9 @@ def _look(job: Job, steps: Steps, plan: Plan, *, warnings: list[str], built: lis
         warnings=warnings,
         built=built,
     )
+
+
+def _prefixes(python: Path, prefix: Path) -> list[str]:
+    """Where that Python says it lies, and where it is behind all links."""
+    found = {prefix, prefix.resolve(), python.resolve().parent.parent}
+    return sorted(str(one) for one in found if one != Path("/"))

@@ -1,4 +1,8 @@
-"""Which Python a venv is made with: the platform's own where it fits, else the newest that uv finds."""
+"""Which Python a venv is made with: the platform's own where it fits, else the newest that uv finds.
+
+uv is asked in a folder that nobody can write, and without any settings file: an upload's uv.toml could name
+its own list of Pythons to download, and whatever is in the shared folder of Pythons is run by every install.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -19,6 +23,11 @@ from hostd.builds.steps import Steps
 from hostd.identity import is_reachable
 
 _ONE_VERSION = re.compile(r"\d+(\.\d+){0,2}")
+_NAMED = re.compile(
+    r"(?:(?:cpython|python|pypy|graalpy)[-@]?)?\d+(?:\.\d+){0,2}(?:(?:a|b|rc)\d+)?(?:t|d|td)?"
+)
+"""Of what uv understands besides specifiers: no path and no option of its own."""
+_PYTHON = (find_uv_bin(), "--no-config", "python")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +132,14 @@ def _same_minor(found: Iterable[Python], wish: str) -> Python | None:
 
 def installed(steps: Steps) -> list[Python]:
     """What uv finds on this machine."""
-    command = [find_uv_bin(), "python", "list", "--only-installed", "--no-python-downloads"]
-    code, text = steps.ask([*command, "--output-format", "json"])
+    command = [*_PYTHON, "list", "--only-installed", "--no-python-downloads", "--output-format", "json"]
+    code, text = _apart(steps).ask(command)
     return parse(text) if code == 0 else []
+
+
+def _apart(steps: Steps) -> Steps:
+    """As the platform, and where no upload has put anything."""
+    return replace(steps.platform or steps, folder=Path("/"))
 
 
 def parse(text: str) -> list[Python]:
@@ -143,16 +157,18 @@ def parse(text: str) -> list[Python]:
 
 def _named(steps: Steps, wish: str) -> Python | None:
     """What only uv understands, such as ``pypy@3.10`` or ``3.13t``, if it is here."""
-    if specifier(wish) is not None:
+    if specifier(wish) is not None or not _NAMED.fullmatch(wish):
         return None
-    code, text = steps.ask([find_uv_bin(), "python", "find", "--no-python-downloads", wish])
+    command = [*_PYTHON, "find", "--no-project", "--no-python-downloads", "--", wish]
+    code, text = _apart(steps).ask(command)
     return asked(steps, text.strip()) if code == 0 and text.strip() else None
 
 
 def _fetched(steps: Steps, wish: str) -> Python | None:
-    """An interpreter that uv downloads, where that is allowed and possible."""
-    code = (steps.platform or steps).run([find_uv_bin(), "python", "install", wish])
-    if code != 0:
+    """An interpreter that uv downloads, where that is allowed and possible, from its own list."""
+    if specifier(wish) is None and not _NAMED.fullmatch(wish):
+        return None
+    if _apart(steps).run([*_PYTHON, "install", "--", wish]) != 0:
         return None
     return pick(installed(steps), wish) or _named(steps, wish)
 

@@ -98,6 +98,7 @@ def _complete(job: Job, made: Installed, streamlit: str | None, static: str | No
         "created_at": now(),
         "dependency_key": job.dependency_key,
         "python": made.python,
+        "prefixes": made.prefixes,
         "streamlit_version": streamlit,
         "static": static,
         "resolved": made.resolved,

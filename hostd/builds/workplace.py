@@ -47,7 +47,7 @@ def choose(job: Job, steps: Steps) -> Workplace:
         building = job.asked()[1].build_from_source or builds_code(wanted, job.bundle)
     if users is None:
         return Workplace(replace(steps, building=building), Path(job.cache), wanted)
-    ours = replace(steps, identity=users.platform, environment=os.environ, building=False)
+    ours = replace(steps, folder=Path("/"), identity=users.platform, environment=os.environ, building=False)
     if not building:
         _make(job, steps, users.platform)
         # Its own folder: in the upload's, uv would find settings of the upload's.

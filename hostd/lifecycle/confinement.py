@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +15,7 @@ from hostd.layout import AppLayout, Layout, ReleaseLayout
 from hostd.scale import Scale
 from hostd.setting_texts import port_ranges
 from hostd.settings import Settings
+from hostd.store import BadState, read_json
 
 SYSTEM = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/etc", "/proc", "/sys"),
@@ -24,6 +27,8 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - multiprocessing needs it
 TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - see below
 """For apps with a uid of their own, which modes keep apart there. Others have their TMPDIR alone."""
+_CONFIG_LIMIT = 65_536
+"""Bytes of a pyvenv.cfg that are read."""
 _FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
@@ -46,7 +51,7 @@ def confined(
     return {
         "limits": limits(settings, scale),
         "confine": {
-            "read": [str(path) for path in _readable(settings, release.venv.resolve(), data)],
+            "read": [str(path) for path in _readable(settings, release, data)],
             "write": [str(path) for path in writable],
             "unlisted": [] if own else [SHARED_MEMORY],
             "tcp": {"bind": [port, ANY_PORT], "connect": connects(settings, scale)},
@@ -85,30 +90,46 @@ def connects(settings: Settings, scale: Scale) -> list[egress.Range]:
     return egress.allowed(wanted, ours, egress.proxy_ports(settings.app_environment))
 
 
-def _readable(settings: Settings, venv: Path, data: Path) -> Iterator[Path]:
+def _readable(settings: Settings, release: ReleaseLayout, data: Path) -> Iterator[Path]:
     named = [Path(value) for name in _FILES if (value := settings.app_environment.get(name))]
     libraries = settings.app_environment.get("LD_LIBRARY_PATH", "").split(":")
     roots = [*map(Path, SYSTEM), *settings.app_read, *named, *(Path(one) for one in libraries if one)]
     for root in roots:
         yield from without(root, data)
-    for prefix in _base(venv):  # which may lie in the data folder, though not with the apps
+    for prefix in _base(release):  # which may lie in the data folder, though not with the apps
         yield from without(prefix, data) if data.is_relative_to(prefix) else without(prefix, data / "apps")
-    yield venv
+    yield release.venv.resolve()
     if settings.hand_over:
         yield Path(__file__).resolve().parent.parent / "runner.py"
 
 
-def _base(venv: Path) -> Iterable[Path]:
-    """Where the Python below a venv lies: its prefix by pyvenv.cfg, and the one behind all links.
+def _base(release: ReleaseLayout) -> Iterable[Path]:
+    """Where the Python below the release's venv lies, as the install found it; never ``/``.
 
-    A package may have put its own file there: what is no Python's prefix does not count.
+    The venv itself is not asked: a package may have put files of its own there.
     """
-    found = {(venv / "bin" / "python").resolve().parent.parent}
+    try:
+        found = read_json(release.record).get("prefixes")
+    except BadState:
+        found = None
+    named = map(str, found) if isinstance(found, list) else _by_venv(release.venv)
+    prefixes = {Path(one) for one in named if one.startswith("/")}
+    real = {one for one in prefixes if os.path.realpath(one) != "/"}
+    return sorted(one for one in real if any(one.glob("lib*/python3*/os.py")))
+
+
+def _by_venv(venv: Path) -> Iterator[str]:
+    """The same of a release from before that was recorded: by its link, and by pyvenv.cfg."""
+    yield str(Path(os.path.realpath(venv / "bin" / "python")).parent.parent)  # resolve() raises in a loop
     with suppress(OSError, UnicodeDecodeError):
-        lines = (venv / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
-        config = dict(line.replace(" ", "").split("=", 1) for line in lines if "=" in line)
-        found.add(Path(config["home"]).parent)
-    return sorted(prefix for prefix in found if any(prefix.glob("lib*/python3*/os.py")))
+        descriptor = os.open(venv / "pyvenv.cfg", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return
+            text = file.read(_CONFIG_LIMIT).decode("utf-8")
+        config = dict(line.replace(" ", "").split("=", 1) for line in text.splitlines() if "=" in line)
+        if "home" in config:
+            yield str(Path(config["home"]).parent)
 
 
 def _outside(roots: Iterable[Path], data: Path) -> list[Path]:
