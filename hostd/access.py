@@ -53,9 +53,10 @@ class Viewer(Protocol):
 class Access:
     """Part of ``meta.json``; one that is not there is a public app's.
 
-    ``owner`` and ``collaborators`` are names of people ('' is nobody's), ``viewers`` names or e-mail
-    addresses of those who may look, ``viewer_groups`` their groups. ``link_sha256`` is the digest of the
-    secret in the app's link, '' while there is none: the secret itself is nowhere kept.
+    ``owner`` and ``collaborators`` are names of people ('' is nobody's), ``viewers`` names of those who may
+    look, or, with an ``@``, their e-mail addresses; all of them in lower case. ``viewer_groups`` are groups.
+    ``link_sha256`` is the digest of the secret in the app's link, '' while there is none: the secret itself
+    is nowhere kept.
     """
 
     visibility: Visibility = Visibility.PUBLIC
@@ -94,8 +95,10 @@ class Access:
         return hmac.compare_digest(hashlib.sha256(secret).hexdigest(), self.link_sha256)
 
     def _names(self, person: Viewer) -> bool:
-        named = person.name in self.viewers or (person.email != "" and person.email in self.viewers)
-        return named or any(group in self.viewer_groups for group in person.groups)
+        """A name that looks like an address is not taken for one: people choose names at some providers."""
+        named = person.name in self.viewers and "@" not in person.name
+        by_mail = "@" in person.email and person.email.lower() in self.viewers
+        return named or by_mail or any(group in self.viewer_groups for group in person.groups)
 
     def with_link(self, secret: str) -> Access:
         """The same with another secret link, which is what the app is seen by from now on; '' is none."""

@@ -22,19 +22,19 @@ class EventStream(StreamingResponse):
 async def events(
     log: Path, lines: int, gone: Callable[[], bool], scrub: Callable[[str], str] = str
 ) -> AsyncIterator[str]:
-    """The tail and each new line, an event each, until ``gone``; a comment now and then in between.
+    """The tail and each new line, an event each, until ``gone`` (asked before each); a comment now and then.
 
     ``scrub`` takes out of a line what nobody may read.
     """
     idle = 0
     async for line in runlog.follow(log, lines):
+        if gone():
+            return
         idle = idle + 1 if line is None else 0
         if line is not None:
             yield event(scrub(line))
         elif idle % HEARTBEAT == 0:
             yield ": still here\n\n"
-        if gone():
-            return
 
 
 def event(line: str) -> str:

@@ -35,6 +35,8 @@ WRONG_TOKEN_DELAY = 1.0
 """Seconds that a wrong token waits for its answer."""
 WRONG_TOKENS_AT_ONCE = 8
 _FORM_OVERHEAD = 1_000_000
+SMALL = 64_000
+"""Bytes of a sign-in: whoever sends one is a stranger so far."""
 _RANDOM = (CONSOLE_PREFIX, TOKEN_PREFIX)
 """Begin what holds 256 random bits: nobody guesses it, so one that has ended is told so at once."""
 
@@ -66,11 +68,12 @@ class Guard:
             self._check_origin(scope["method"], headers)
             if scope["path"].startswith("/api") and not scope["path"].startswith(OPEN_PATHS):
                 scope["hostd.caller"] = await self._caller(scope, headers)
-            self._check_length(headers)
+            limit = self._limit_of(scope["path"])
+            self._check_length(headers, limit)
         except HostdError as error:
             await problem(error)(scope, receive, send)
             return
-        await self._app(scope, self._counted(receive), send)
+        await self._app(scope, self._counted(receive, limit), send)
 
     @property
     def _closed(self) -> bool:
@@ -156,16 +159,22 @@ class Guard:
             )  # fmt: skip
             self._audit.record(act)
 
-    def _check_length(self, headers: Headers) -> None:
-        length = headers.get("content-length", "0")
-        if length.isdecimal() and int(length) > self._limit:
-            raise TooLarge(self._too_large())
+    def _limit_of(self, path: str) -> int:
+        """The most bytes that a request for ``path`` may bring."""
+        return SMALL if path.startswith(("/sign-in", SIGN_IN[1])) else self._limit
 
-    def _too_large(self) -> str:
+    def _check_length(self, headers: Headers, limit: int) -> None:
+        length = headers.get("content-length", "0")
+        if length.isdecimal() and int(length) > limit:
+            raise TooLarge(self._too_large(limit))
+
+    def _too_large(self, most: int) -> str:
+        if most == SMALL:
+            return f"The request is over {SMALL // 1000} kB: send a name and a password."
         limit = self._settings.max_upload_mb
         return f"The request is over {limit} MB. Send less, or raise STREAMLIT_HOST_MAX_UPLOAD_MB."
 
-    def _counted(self, receive: Receive) -> Receive:
+    def _counted(self, receive: Receive, limit: int) -> Receive:
         """A body without Content-Length is counted as it comes."""
         total = 0
 
@@ -173,8 +182,8 @@ class Guard:
             nonlocal total
             message = await receive()
             total += len(message.get("body", b""))
-            if total > self._limit:
-                raise HTTPException(413, self._too_large())
+            if total > limit:
+                raise HTTPException(413, self._too_large(limit))
             return message
 
         return counted

@@ -8,14 +8,14 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from hostd.audit import Act, Audit, Outcome
 from hostd.errors import SettingsError, TooManyRequests, Unauthorized
 from hostd.people import Opened, People
-from hostd.people.attempts import Attempts
+from hostd.people.attempts import Attempts, network
 from hostd.people.claims import Claims, Rejected
 from hostd.people.oidc import Begun, Client, Provider
 from hostd.people.sessions import digest
@@ -25,8 +25,10 @@ from hostd.settings import Settings
 log = logging.getLogger(__name__)
 CALLBACK = "/sign-in/oidc/callback"
 MINUTES_AT_THE_PROVIDER = 10
-_MOST_AWAY = 1000
+MOST_AWAY = 10_000
 """People at the provider at the same time; of more, the one who is away longest begins anew."""
+MOST_AWAY_AT_ONE_ADDRESS = 500
+"""Likewise, so that nobody can throw the others out by beginning again and again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class _Away:
     browser: str
     since: float
     following: str
+    where: str
 
 
 @dataclass(slots=True)
@@ -58,6 +61,9 @@ class Signing:
         self._wait(name, address)
         try:
             opened = self.people.sign_in(name, password, address)
+        except TooManyRequests:
+            self.attempts.unmade(name, address)
+            raise
         except Unauthorized:
             self._record("sign_in", name, address, Outcome.REFUSED)
             raise
@@ -68,30 +74,47 @@ class Signing:
     def check_password(self, name: str, password: str, address: str) -> None:
         """Raises Unauthorized when ``password`` is not the user's present one, TooManyRequests."""
         self._wait(name, address)
-        self.people.check_password(name, password)
+        try:
+            self.people.check_password(name, password)
+        except TooManyRequests:
+            self.attempts.unmade(name, address)
+            raise
         self.attempts.right(name, address)
 
     def _wait(self, name: str, address: str) -> None:
         wait = self.attempts.wait(name, address)
         if wait > 0:
             seconds = math.ceil(wait)
+            if self.attempts.news(name, address):
+                self._record("sign_in", name, address, Outcome.REFUSED, wait=f"{seconds} s")
             raise TooManyRequests(f"Too many wrong attempts. Wait {seconds} s and try again.", seconds)
 
-    def to_provider(self, following: str, browser: str) -> str:
+    def to_provider(self, following: str, browser: bytes, address: str) -> str:
         """The URL to send a browser to, which is known again by ``browser``. Raises Unavailable."""
         assert self.provider is not None  # noqa: S101 - for the type checker
-        begun = self.provider.begin()
+        begun, where = self.provider.begin(), network(address)
         with self._lock:
-            self._away[begun.state] = _Away(begun, digest(browser.encode()), self.clock(), following)
-            while len(self._away) > _MOST_AWAY:
-                self._away.popitem(last=False)
+            self._make_room(where)
+            self._away[begun.state] = _Away(begun, digest(browser), self.clock(), following, where)
         return begun.url
 
-    def from_provider(self, answer: dict[str, str], browser: str, address: str) -> tuple[Opened, str]:
+    def _make_room(self, where: str) -> None:
+        """For one more: first those who are late go, then the oldest from there, then the oldest."""
+        for state in [state for state, away in self._away.items() if self._late(away)]:
+            del self._away[state]
+        same = [state for state, away in self._away.items() if away.where == where]
+        for state in same[: max(0, len(same) + 1 - MOST_AWAY_AT_ONE_ADDRESS)]:
+            del self._away[state]
+        while len(self._away) >= MOST_AWAY:
+            self._away.popitem(last=False)
+
+    def from_provider(
+        self, answer: dict[str, str], browsers: Iterable[bytes], address: str
+    ) -> tuple[Opened, str]:
         """A session for who came back, and where to. Raises Unauthorized, Unavailable."""
         assert self.provider is not None  # noqa: S101 - for the type checker
         assert self.claims is not None  # noqa: S101 - for the type checker
-        away = self._back(answer.get("state", ""), browser)
+        away = self._back(answer.get("state", ""), browsers)
         name = ""
         try:
             if "error" in answer or not answer.get("code"):
@@ -100,20 +123,26 @@ class Signing:
             name = str(told.get("sub", ""))
             user = self.claims.user(told)
             name = user.name
-            opened = self.people.admit(user, address)
+            opened, was = self.people.admit(user, address)
         except (Rejected, Unauthorized) as error:
             log.warning("a sign-in at the provider came to nothing: %s", error)
             self._record("sign_in", name, address, Outcome.REFUSED, provider=self.provider.client.issuer)
             raise Unauthorized("The sign-in provider did not let you in here.") from None
+        if was is not user.role:
+            act, groups = "update_user" if was else "create_user", ", ".join(user.groups)
+            self._record(act, name, address, Outcome.DONE, user=name, role=user.role, groups=groups)
         self._record("sign_in", name, address, Outcome.DONE, provider=self.provider.client.issuer)
         return opened, away.following
 
-    def _back(self, state: str, browser: str) -> _Away:
+    def _late(self, away: _Away) -> bool:
+        return self.clock() - away.since > MINUTES_AT_THE_PROVIDER * 60
+
+    def _back(self, state: str, browsers: Iterable[bytes]) -> _Away:
         """Whom this answer is about: each once, and only in the browser that began it (RFC 9700, 4.7)."""
         with self._lock:
             away = self._away.pop(state, None)
-        late = away is not None and self.clock() - away.since > MINUTES_AT_THE_PROVIDER * 60
-        if away is None or late or not hmac.compare_digest(away.browser, digest(browser.encode())):
+        known = away is not None and any(hmac.compare_digest(away.browser, digest(one)) for one in browsers)
+        if away is None or not known or self._late(away):
             raise Unauthorized("This sign-in was not begun here, or too long ago. Begin again.")
         return away
 

@@ -33,11 +33,11 @@ BY_LINK = Access(
 )  # fmt: skip
 MAY = (
     Person("ann"), Person("bob", "publisher"), Person("carl"), Person("d", email="dora@x.example"),
-    Person("f", groups=("ops", "finance")), Person("root", "admin"),
+    Person("d", email="Dora@X.example"), Person("f", groups=("ops", "finance")), Person("root", "admin"),
 )  # fmt: skip
 MAY_NOT = (
     None, STRANGER, Person("", email=""), Person("p", "publisher"), Person("g", groups=("Finance",)),
-    Person("carl2"), Person("x", email="carl2"),
+    Person("carl2"), Person("x", email="carl2"), Person("x", email="carl"), Person("dora@x.example"),
 )  # fmt: skip
 
 
@@ -105,6 +105,16 @@ def test_it_is_set_beside_the_releases(platform: Platform, app_id: str) -> None:
     found = _patched(platform, app_id, viewers="", visibility="signed-in")
     assert (found["viewers"], found["visibility"]) == ([], "signed-in")
     assert platform.app(app_id)["release"] in (None, 1)
+
+
+def test_names_are_kept_in_lower_case(platform: Platform, app_id: str) -> None:
+    """As users have them, so that 'Ann' is ann; groups are as the provider writes them."""
+    fields = {"viewers": "Carl, Dora@X.example, carl", "owner": "Ann", "collaborators": "BOB"}
+    found = _patched(platform, app_id, **fields, viewer_groups="Finance")
+    assert found["viewers"] == ["carl", "dora@x.example"]
+    assert (found["owner"], found["collaborators"]) == ("ann", ["bob"])
+    assert found["viewer_groups"] == ["Finance"]
+    _patched(platform, app_id, owner="", collaborators="")
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,11 @@ from hostd.people.cookies import Cookies
 from tests.fuzz import counted, examples
 from tests.laying import ENTRY, Folder, zipped
 
-NAMES = sorted(name.encode() for name in Cookies("https://a.example/b").names)
+NAMES = [
+    (start + name).encode()
+    for start in ("", "__Secure-", "__Host-", "__Http-", "__Host-Http-")
+    for name in ("hostd", "hostd-console", "hostd-sign-in")
+]
 VALUE = b"Zq7pLntCOOKIE"
 pieces = st.one_of(
     st.sampled_from(

@@ -252,6 +252,16 @@ def test_body_without_length_is_counted(closed: Platform) -> None:
     assert "STREAMLIT_HOST_MAX_UPLOAD_MB" in detail
 
 
+@pytest.mark.parametrize("path", ["/api/session", "/sign-in"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_strangers_send_little(closed: Platform, stranger: httpx.Client, path: str, chunked: bool) -> None:
+    """A sign-in of more than 64 kB is turned away before anything is kept of it."""
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    body = b"".join(big(100_000))
+    answer = stranger.post(path, content=big(100_000) if chunked else body, headers=headers)
+    assert "64 kB" in assert_problem(answer, 413)["detail"]
+
+
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 def test_curl_sees_the_413(closed: Platform) -> None:
     """curl shows the problem of an upload that is too large, not a broken connection."""

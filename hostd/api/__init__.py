@@ -186,16 +186,26 @@ class Api:
         logs = runlog.tail(self._lifecycle.layout.app(app_id).log, tail)
         return LogsOut(app_id=app.app_id, logs=self._lifecycle.releases.vault.scrubber(app_id).text(logs))
 
-    async def stream_logs(self, app_id: Id, tail: Annotated[int, Query(ge=1, le=10_000)] = 200) -> Response:
-        """run.log as Server-Sent Events: the tail, then each new line, until you leave or the app goes."""
+    async def stream_logs(
+        self, app_id: Id, caller: Calling, tail: Annotated[int, Query(ge=1, le=10_000)] = 200
+    ) -> Response:
+        """run.log as Server-Sent Events: the tail, then each new line, until you leave or the app goes.
+
+        It ends when you lose the right to it as well.
+        """
         self._lifecycle.registry.get(app_id)
         followed = events(
             self._lifecycle.layout.app(app_id).log,
             tail,
-            lambda: self._lifecycle.registry.peek(app_id) is None,
+            lambda: not self._still_manages(caller, app_id),
             self._lifecycle.releases.vault.scrubber(app_id).text,
         )
         return EventStream(followed, headers={"Cache-Control": "no-store"})
+
+    def _still_manages(self, caller: Caller, app_id: str) -> bool:
+        """Whether the app is still there, and still the caller's to manage."""
+        app, now = self._lifecycle.registry.peek(app_id), self._signing.people.again(caller)
+        return app is not None and now is not None and manages(now, app)
 
     def get_health(self, caller: Calling) -> HealthOut:
         """Version, supervisord's state, counts."""

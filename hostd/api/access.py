@@ -63,8 +63,13 @@ def _names(name: str, text: str) -> tuple[str, ...]:
     return found
 
 
+def _people(name: str, text: str) -> tuple[str, ...]:
+    """Names and addresses in the one spelling that they are kept in."""
+    return _names(name, text.lower())
+
+
 def _owner(name: str, text: str) -> str:
-    found = _names(name, text)
+    found = _people(name, text)
     if len(found) > 1:
         raise Invalid(name, "must be one name, or empty")
     return found[0] if found else ""
@@ -72,10 +77,10 @@ def _owner(name: str, text: str) -> str:
 
 _PARSERS: dict[str, Callable[[str, str], Any]] = {
     "visibility": _visibility,
-    "viewers": _names,
+    "viewers": _people,
     "viewer_groups": _names,
     "owner": _owner,
-    "collaborators": _names,
+    "collaborators": _people,
 }
 GIVES_AWAY = frozenset(("owner", "collaborators"))
 """Fields that only an owner, or an admin, may send."""

@@ -23,7 +23,7 @@ from hostd.api.rules import Address
 from hostd.api.sign_in_texts import TEXTS
 from hostd.errors import Forbidden, RequestError, TooManyRequests, Unauthorized, Unavailable
 from hostd.language import preferred_language
-from hostd.people import cookies
+from hostd.people import Opened, cookies
 from hostd.settings import Settings
 from hostd.signing import Signing
 from hostd.templating import Templates
@@ -42,7 +42,10 @@ HEADERS = {
     "Vary": "Accept-Language, Cookie, Sec-Fetch-Dest",
 }
 _FORM_SECONDS = 3600
-_FOLLOWING = re.compile(r"/[A-Za-z0-9._~!$&'()*+,;=:@%?/-]{0,2000}")
+_FOLLOWING = re.compile(r"/(?![/\\])[\x21-\x5b\x5d-\x7e]{0,2000}")
+"""A path of this host, and a query: no other host (``//``, ``/\\``), no control characters."""
+_BROWSER = re.compile(rb"[A-Za-z0-9_-]{43}")
+"""What a browser is known again by: 32 random bytes."""
 Next = Annotated[str, Query(alias="next")]
 
 
@@ -92,37 +95,39 @@ class SignInPages:
             return self._page(request, following, "wait", 429, name=name, seconds=error.retry_after)
         except Unauthorized:
             return self._page(request, following, "wrong", 401, name=name)
-        response = RedirectResponse(following, 303, HEADERS)
-        set_cookies(response, self.signing, opened)
-        return response
+        return self._in(request, opened, following)
 
-    def to_provider(self, request: Request, following: Next = "") -> Response:
+    def to_provider(self, request: Request, address: Address, following: Next = "") -> Response:
         """Off to the OpenID provider."""
         _check_document(request)
         following = self.following(following)
         if self.signing.provider is None:
             return self._page(request, following, status=404)
-        browser = secrets.token_urlsafe(32)
+        browser = self._browser(request)
         try:
-            url = self.signing.to_provider(following, browser)
+            url = self.signing.to_provider(following, browser, address)
         except Unavailable:
             return self._page(request, following, "provider_away", 503)
-        response = RedirectResponse(url, 303, HEADERS)
-        response.headers.append("Set-Cookie", self._cookies.set_sign_in(browser, _FORM_SECONDS))
-        return response
+        return self._known_again(RedirectResponse(url, 303, HEADERS), browser)
 
     def from_provider(self, request: Request, address: Address) -> Response:
         """Back from the OpenID provider, with a code."""
         _check_document(request)
-        browser = next(self._browsers(request), b"").decode("latin-1")
         if self.signing.provider is None:
             return self._page(request, self.following(""), status=404)
         try:
-            opened, following = self.signing.from_provider(dict(request.query_params), browser, address)
+            opened, following = self.signing.from_provider(
+                dict(request.query_params), list(self._browsers(request)), address
+            )
         except Unavailable:
             return self._page(request, self.following(""), "provider_away", 503)
         except RequestError:
             return self._page(request, self.following(""), "provider_refused", 401)
+        return self._in(request, opened, following)
+
+    def _in(self, request: Request, opened: Opened, following: str) -> Response:
+        """Onward, signed in; the session that the browser had so far ends."""
+        self.signing.people.leave(request.headers.get("cookie", "").encode("latin-1"))
         response = RedirectResponse(following, 303, HEADERS)
         set_cookies(response, self.signing, opened)
         return response
@@ -142,6 +147,16 @@ class SignInPages:
         header = request.headers.get("cookie", "").encode("latin-1")
         return cookies.values(header, self._cookies.sign_in.encode())
 
+    def _browser(self, request: Request) -> bytes:
+        """What this browser is known again by: its present value, so that the forms of all its tabs hold."""
+        known = (each for each in self._browsers(request) if _BROWSER.fullmatch(each))
+        return next(known, secrets.token_urlsafe(32).encode())
+
+    def _known_again(self, response: Response, browser: bytes) -> Response:
+        field = self._cookies.set_sign_in(browser.decode(), _FORM_SECONDS)
+        response.headers.append("Set-Cookie", field)
+        return response
+
     def _proof(self, browser: bytes) -> bytes:
         return hmac.new(self._key, browser, "sha256").hexdigest().encode()
 
@@ -151,7 +166,7 @@ class SignInPages:
     ) -> Response:  # fmt: skip
         """A fresh form; ``trouble`` is a key of the texts."""
         language = preferred_language(request.headers.get("accept-language", ""))
-        text, browser = TEXTS[language], secrets.token_urlsafe(32)
+        text, browser = TEXTS[language], self._browser(request)
         body = self.templates.render(
             "pages/sign_in.html",
             language={"zh": "zh-CN"}.get(language, language),
@@ -159,17 +174,16 @@ class SignInPages:
             trouble=text[trouble].format(seconds=seconds) if trouble else "",
             user=name[:200],
             following=following,
-            proof=self._proof(browser.encode()).decode(),
+            proof=self._proof(browser).decode(),
             action=f"{self.settings.path_prefix}/sign-in",
             provider=self.signing.provider is not None,
             passwords=self.settings.sign_in or self.settings.admin_password_file is not None
             or any(user.password for user in self.signing.people.users()),
         )  # fmt: skip
         response = HTMLResponse(body, status, HEADERS)
-        response.headers.append("Set-Cookie", self._cookies.set_sign_in(browser, _FORM_SECONDS))
         if status == TooManyRequests.status:
             response.headers["Retry-After"] = str(seconds)
-        return response
+        return self._known_again(response, browser)
 
 
 def _check_document(request: Request) -> None:

@@ -1,8 +1,7 @@
 """Who there is and who is signed in: local users, sessions, API tokens.
 
-For the gateway: ``People.whose`` says who looks at an app, from a request's Cookie field, and
-``People.on_change`` tells when somebody's rights may have changed. ``People.cookies`` names the platform's
-cookies. What those are for, and what they are not: hostd/people/cookies.py.
+For the gateway: ``People.whose`` says who looks at an app, from a request's Cookie field. ``People.cookies``
+names the platform's cookies. What those are for, and what they are not: hostd/people/cookies.py.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from hostd.people.directory import Directory
 from hostd.people.sessions import Opened, digest, opened
 from hostd.people.tokens import Token
 from hostd.people.users import Source, User, check_email, check_name
-from hostd.person import Caller, Person, Role, Scope
+from hostd.person import Caller, Means, Person, Role, Scope
 from hostd.runlog import now
 
 __all__ = ["Cookies", "Opened", "People", "Source", "Token", "User"]
@@ -54,7 +53,6 @@ class People:
         self._session_seconds = session_seconds
         self._clock = clock
         self._view = cookies.view.encode()
-        self.on_change = self._directory.on_change
 
     # What requests ask
 
@@ -74,10 +72,26 @@ class People:
 
     def caller(self, bearer: bytes) -> Caller | None:
         """Who calls the API, by a bearer: of a console's session, or an API token. No I/O, no lock."""
-        found = self._directory.tables.calling.get(digest(bearer))
+        return self._caller(digest(bearer))
+
+    def _caller(self, key: str) -> Caller | None:
+        found = self._directory.tables.calling.get(key)
         if found is None or (found[1] is not None and found[1] <= self._clock()):
             return None
         return found[0]
+
+    def again(self, caller: Caller) -> Caller | None:
+        """The caller as of now: None when what they came with has ended. No I/O, no lock.
+
+        Who came with the admin token, or to an open platform, stays who they are.
+        """
+        key = caller.key
+        if caller.means is Means.TOKEN:
+            token = next((each for each in self._directory.tokens if each.token_id == key), None)
+            key = token.digest if token else ""
+        elif caller.means is not Means.SESSION:
+            return caller
+        return self._caller(key)
 
     def used(self, token_id: str) -> None:
         """A token was used; once a minute that is written down."""
@@ -98,8 +112,10 @@ class People:
                 raise Unauthorized("The name or the password is not right.")
             return self._open(user.name, address)
 
-    def admit(self, wanted: User, address: str = "") -> Opened:
+    def admit(self, wanted: User, address: str = "") -> tuple[Opened, Role | None]:
         """Open a session for somebody whom the OpenID provider sent, and keep them as a user.
+
+        Beside it the role that they had before, None for somebody new.
 
         Raises Unauthorized when the name is another's, or they are disabled; DiskFull.
         """
@@ -113,7 +129,13 @@ class People:
             user = replace(wanted, source=Source.OIDC, created_at=created)
             if kept is None or replace(kept, updated_at="") != replace(user, updated_at=""):
                 self._directory.put_user(replace(user, updated_at=now()))
-            return self._open(user.name, address)
+            return self._open(user.name, address), kept.role if kept else None
+
+    def leave(self, cookie_header: bytes) -> None:
+        """End the sessions that a browser has so far, by the Cookie field of its request. Raises DiskFull."""
+        views = {digest(value) for value in values(cookie_header, self._view)}
+        if views & self._directory.tables.viewing.keys():
+            self._directory.end_views(views)
 
     def sign_out(self, key: str) -> None:
         """End a session; ``key`` is its caller's. Raises DiskFull."""

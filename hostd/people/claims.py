@@ -31,8 +31,9 @@ class Claims:
         role = self._role(frozenset(groups))
         if role is None:
             raise Rejected(f"{claims.get('sub')!r} is in no group that may sign in")
-        name = str(claims.get(self.name_claim) or claims.get("email") or claims["sub"])
         email = claims.get("email") if claims.get("email_verified", True) is True else ""
+        named = email if self.name_claim == "email" else claims.get(self.name_claim)
+        name = str(named or email or claims["sub"])
         try:
             return User(
                 name=check_name(name), role=role, email=check_email(str(email or "")), groups=groups,

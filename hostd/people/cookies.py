@@ -3,9 +3,9 @@
 Two cookies come from one sign-in, each with its own random value:
 
 - the *view* cookie goes with every request and says who looks at apps. It opens nothing but apps: the API
-  does not read cookies at all. On https its name begins with ``__Host-``, so that no sibling domain can
-  put another in its place (section 4.1.3). That needs the path ``/``: under a path prefix it is
-  ``__Secure-``.
+  does not read cookies at all. On https its name begins with ``__Host-Http-``, so that neither a sibling
+  domain nor a script of an app's page can put another in its place; browsers that don't know that prefix
+  take it for ``__Host-`` (section 4.1.3). That needs the path ``/``: under a path prefix it is ``__Secure-``.
 - the *console* cookie goes to ``<prefix>/console`` alone. The console's server, not the browser, makes
   the bearer of its API calls from it. ``__Host-`` excludes a path, so ``__Secure-`` it is.
 
@@ -54,12 +54,6 @@ class Cookies:
         """The name of the cookie that a sign-in page recognises its own form by."""
         return self._host_wide("hostd-sign-in")
 
-    @property
-    def names(self) -> frozenset[str]:
-        """Every name; none of them is any app's business, whether read or set."""
-        plain = ("hostd", "hostd-console", "hostd-sign-in")
-        return frozenset(start + name for start in ("", "__Secure-", "__Host-", "__Host-") for name in plain)
-
     def set_view(self, value: str, seconds: int) -> str:
         """The Set-Cookie field of a sign-in."""
         return self._set(self.view, value, seconds, f"{self.prefix}/")
@@ -79,7 +73,7 @@ class Cookies:
     def _host_wide(self, name: str) -> str:
         if not self.secure:
             return name
-        return f"__Secure-{name}" if self.prefix else f"__Host-{name}"
+        return f"__Secure-{name}" if self.prefix else f"__Host-Http-{name}"
 
     def _set(self, name: str, value: str, seconds: int, path: str) -> str:
         secure = "; Secure" if self.secure else ""

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,7 +41,6 @@ class Directory:
         self._folder = folder
         self._clock = clock
         self._lock = threading.RLock()
-        self._listeners: list[Callable[[], None]] = []
         try:
             self._users = users.load(folder / "users.json")
             self._sessions = sessions.load(folder / "sessions.json")
@@ -49,10 +48,6 @@ class Directory:
         except store.BadState as error:
             raise HostdError(f"{folder}: {error}. Restore it, or move it away.") from None
         self.tables = self._made()
-
-    def on_change(self, listener: Callable[[], None]) -> None:
-        """Have ``listener`` called after each change of who may do what; it must not wait."""
-        self._listeners.append(listener)
 
     @property
     def users(self) -> Mapping[str, User]:
@@ -83,8 +78,6 @@ class Directory:
                 yield
             finally:
                 self.tables = self._made()
-        for listener in self._listeners:
-            listener()
 
     def put_user(self, user: User, *, ends_sessions: bool = True) -> None:
         """Add or replace a user. Raises DiskFull.
@@ -121,6 +114,11 @@ class Directory:
         """End the session whose console value has the digest ``key``. Raises DiskFull."""
         with self._changing():
             self._save_sessions(each for each in self._sessions if each.console != key)
+
+    def end_views(self, views: Collection[str]) -> None:
+        """End the sessions whose view value has one of these digests. Raises DiskFull."""
+        with self._changing():
+            self._save_sessions(each for each in self._sessions if each.view not in views)
 
     def add_token(self, token: Token) -> None:
         """Raises DiskFull."""

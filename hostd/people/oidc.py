@@ -26,6 +26,11 @@ from hostd.people.claims import Rejected
 
 TIMEOUT = 10.0
 METADATA_SECONDS = 3600.0
+FAILURE_SECONDS = 5.0
+"""How long a provider that did not answer is not asked again."""
+IN_LINE = 16
+"""Calls that wait while the provider is asked: more would hold all threads that answer calls."""
+_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """What ID tokens may be signed with: public keys only, so that ``none`` and the client secret are out."""
 
@@ -64,7 +69,10 @@ class Provider(OpenIDMixin):  # type: ignore[misc]  # Authlib ships no types
         self._connect = connect or (lambda: httpx.Client(timeout=TIMEOUT))
         self._clock = clock
         self._asked = float("-inf")
+        self._failure: str | None = None
+        self._failed = float("-inf")
         self._lock = threading.Lock()
+        self._line = threading.BoundedSemaphore(IN_LINE)
 
     def begin(self) -> Begun:
         """Where to send somebody. Raises Unavailable when the provider does not answer."""
@@ -97,22 +105,39 @@ class Provider(OpenIDMixin):  # type: ignore[misc]  # Authlib ships no types
             raise Rejected(f"{type(error).__name__}: {error}") from None
 
     def load_server_metadata(self) -> dict[str, Any]:
-        """OpenID Connect Discovery 1.0, section 4. Raises Unavailable."""
-        with self._lock:
-            if self._clock() - self._asked > METADATA_SECONDS:
+        """OpenID Connect Discovery 1.0, section 4. Raises Unavailable, also for a while after it failed."""
+        if not self._line.acquire(blocking=False):
+            raise Unavailable("The sign-in provider takes its time, and others wait for it already.")
+        try:
+            with self._lock:
+                return self._metadata()
+        finally:
+            self._line.release()
+
+    def _metadata(self) -> dict[str, Any]:
+        if self._failure is not None and self._clock() - self._failed < FAILURE_SECONDS:
+            raise Unavailable(self._failure)
+        if self._clock() - self._asked > METADATA_SECONDS:
+            try:
                 self.server_metadata = self._discovered()
-                self._asked = self._clock()
-            return self.server_metadata
+            except Unavailable as error:
+                self._failure, self._failed = str(error), self._clock()
+                raise
+            self._failure, self._asked = None, self._clock()
+        return self.server_metadata
 
     def _discovered(self) -> dict[str, Any]:
         url = f"{self.client.issuer.rstrip('/')}/.well-known/openid-configuration"
         try:
             with self._get_session() as session:
                 found = session.get(url).raise_for_status().json()
-            named = found["issuer"]
-            signed = [name for name in found["id_token_signing_alg_values_supported"] if name in _ALGORITHMS]
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+            named, offered = found["issuer"], found.get("id_token_signing_alg_values_supported", ["RS256"])
+            signed = [name for name in offered if name in _ALGORITHMS]
+            missing = [name for name in _ENDPOINTS if not isinstance(found.get(name), str)]
+        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise Unavailable(f"The sign-in provider can't be asked: {type(error).__name__}.") from None
+        if missing:
+            raise Unavailable(f"The sign-in provider's metadata have no {missing[0]}.")
         if named != self.client.issuer:
             raise Unavailable(f"The sign-in provider calls itself {named!r}, not {self.client.issuer!r}.")
         return {**found, "id_token_signing_alg_values_supported": signed}
@@ -155,7 +180,7 @@ class Provider(OpenIDMixin):  # type: ignore[misc]  # Authlib ships no types
             return claims
         answer = session.get(endpoint, headers={"Authorization": f"Bearer {token['access_token']}"})
         told = answer.raise_for_status().json()
-        if told.get("sub") != claims["sub"]:
+        if not isinstance(told, dict) or told.get("sub") != claims["sub"]:
             raise Rejected("userinfo is about somebody else")
         return {**told, **claims}
 

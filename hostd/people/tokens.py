@@ -28,10 +28,6 @@ class Token:
     expires: float | None = None
     last_used: float | None = None
 
-    def expired(self, at: float) -> bool:
-        """Whether it opens nothing any more."""
-        return self.expires is not None and self.expires <= at
-
 
 def value() -> str:
     """A new token's value: 256 random bits."""

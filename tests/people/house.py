@@ -21,14 +21,14 @@ class Client:
     """Somebody with a bearer; a connection for each call, so that none is left open."""
 
     def __init__(self, made: Platform, bearer: str = "") -> None:
-        self._api = f"{made.url}/api"
+        self.url = f"{made.url}/api"
         self.bearer = bearer
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
         """One call."""
         headers = {"Authorization": f"Bearer {self.bearer}"} if self.bearer else {}
         headers |= more.pop("headers", {})
-        return httpx.request(method, self._api + path, headers=headers, trust_env=False, timeout=60, **more)
+        return httpx.request(method, self.url + path, headers=headers, trust_env=False, timeout=60, **more)
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         """Read."""

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,26 @@ def test_who_sees_what(people: dict[str, Client], app: str) -> None:
     for who in ("anna", "admin"):
         for each in (people[who].get(f"/apps/{app}").json(), *people[who].get("/apps").json()):
             assert each["options"]["environment"] == {"KEY": "hidden"}
+
+
+def test_followed_log_ends_with_the_right_to_it(house: Platform, people: dict[str, Client], app: str) -> None:
+    """A token that was taken away, a session that ended, an app that is somebody else's now."""
+    token = people["anna"].post("/tokens", data={"label": "logs", "scope": "read"}).json()
+    session = Client(house, sign_in(house, "anna").json()["token"])
+    people["admin"].patch(f"/apps/{app}", data={"collaborators": "bert"})
+    acts: tuple[tuple[Client, Callable[[], httpx.Response]], ...] = (
+        (Client(house, token["token"]), lambda: people["anna"].delete(f"/tokens/{token['token_id']}")),
+        (session, lambda: session.delete("/session")),
+        (people["bert"], lambda: people["admin"].patch(f"/apps/{app}", data={"collaborators": ""})),
+    )
+    for client, act in acts:
+        headers = {"Authorization": f"Bearer {client.bearer}"}
+        url = f"{client.url}/apps/{app}/logs/stream"
+        with httpx.stream("GET", url, headers=headers, trust_env=False, timeout=60) as followed:
+            lines = followed.iter_lines()
+            assert next(lines).startswith("data: ")
+            assert act().status_code == 200
+            assert isinstance(list(lines), list), "it was read to its end"
 
 
 def test_list_has_a_tag_of_its_own(people: dict[str, Client], app: str) -> None:

@@ -94,4 +94,75 @@ def test_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_very_many(clock: Clock) -> None:
     """A long row of wrong ones is no overflow."""
-    assert Limit(0, 300.0).wait(10**9) == 300.0
+    assert Limit(0, 300.0, 60.0).wait(10**9) == 300.0
+
+
+def test_a_trickle_of_typos_holds_nobody_up(clock: Clock) -> None:
+    """An office behind one proxy: a typo each two minutes, all day long, costs the colleagues nothing."""
+    tried = Attempts(clock)
+    for number in range(500):
+        clock.now += 120
+        assert tried.wait(f"user{number}", "a") == 0.0
+
+
+def test_an_address_is_held_for_seconds_only(clock: Clock) -> None:
+    """However many attempts were made there, and wherever they go on."""
+    tried = Attempts(clock)
+    for number in range(ADDRESS.free * 3):
+        if wait := tried.wait(f"user{number}", "a"):
+            clock.now += wait
+            assert tried.wait(f"user{number}", "a") == 0.0
+    assert 0 < tried.wait("another", "a") <= 10.0
+
+
+@pytest.mark.parametrize("limit", [BOTH, ADDRESS, NAME])
+def test_counts_get_less(clock: Clock, limit: Limit) -> None:
+    """Time takes back what time brought: after some quiet a few are free again."""
+    tried = Attempts(clock)
+    names = ["anna"] if limit is not ADDRESS else [f"user{n}" for n in range(limit.free)]
+    places = ["a"] if limit is not NAME else [f"192.0.2.{n}" for n in range(limit.free)]
+    for number in range(limit.free):
+        tried.wait(names[number % len(names)], places[number % len(places)])
+    clock.now += 3 * limit.forgives
+    last = ("new" if limit is ADDRESS else "anna", "elsewhere" if limit is NAME else "a")
+    assert [tried.wait(*last) for _ in range(3)] == [0.0] * 3
+    assert tried.wait(*last) > 0
+
+
+def test_no_room_is_no_attempt(clock: Clock) -> None:
+    """Whoever was turned away because too many came at once has not been wrong, and need not wait."""
+    tried = Attempts(clock)
+    for _ in range(BOTH.free):
+        assert tried.wait("anna", "a") == 0.0
+    clock.now += tried.wait("anna", "a")
+    for _ in range(100):
+        assert tried.wait("anna", "a") == 0.0
+        tried.unmade("anna", "a")
+    tried.unmade("nobody", "never tried")
+
+
+def test_each_wait_is_news_once(clock: Clock) -> None:
+    """So that the audit log gets a line for it, and not one for each try."""
+    tried = Attempts(clock)
+    for _ in range(BOTH.free):
+        tried.wait("anna", "a")
+    assert not tried.news("bert", "a")
+    assert [tried.news("anna", "a") for _ in range(3)] == [True, False, False]
+    clock.now += tried.wait("anna", "a")
+    tried.wait("anna", "a")
+    assert [tried.news("anna", "a") for _ in range(3)] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("unix", "made up", False),
+    ],
+)
+def test_what_is_one_address(one: str, other: str, alike: bool) -> None:
+    """Whoever has an IPv6 address has all of its /64."""
+    assert (attempts.network(one) == attempts.network(other)) is alike

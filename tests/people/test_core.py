@@ -25,7 +25,7 @@ from hostd.errors import (
 )
 from hostd.gateway import cookies as gateway_cookies
 from hostd.people import Cookies, Opened, People, Source, User, cookies, passwords, sessions, users
-from hostd.person import Means, Person, Role, Scope
+from hostd.person import ANYONE, OPERATOR, Means, Person, Role, Scope
 
 PASSWORD = "correct horse battery"
 HOUR = 3600.0
@@ -190,13 +190,9 @@ def test_sign_out(people: People, reopened: Callable[[], People]) -> None:
 def test_what_ends_sessions(
     people: People, reopened: Callable[[], People], act: Callable[[People], object]
 ) -> None:
-    """Another role or password, disabling and removing end somebody's sessions, and tell who listens."""
+    """Another role or password, disabling and removing end somebody's sessions."""
     opened, other = people.sign_in("anna", PASSWORD), people.sign_in("root", PASSWORD)
-    heard: list[Person | None] = []
-    people.on_change(lambda: heard.append(looks(people, opened)))
     act(people)
-    assert heard
-    assert not any(heard)
     for now in (people, reopened()):
         assert looks(now, opened) is None
         assert now.caller(opened.console.encode()) is None
@@ -210,6 +206,36 @@ def test_email_ends_nothing(people: People) -> None:
     found = looks(people, opened)
     assert found is not None
     assert found.email == "a@corp.example"
+
+
+def test_leave(people: People, reopened: Callable[[], People]) -> None:
+    """A browser's sessions end by the values that it shows, all of them, and nobody else's."""
+    one, two, other = (people.sign_in("anna", PASSWORD) for _ in range(3))
+    view, console = people.cookies.view, people.cookies.console
+    people.leave(f"a=b; {view}=made-up; {view}=".encode())
+    people.leave(f"{view}={one.view}; a=b; {view}={two.view}; {console}={other.console}".encode())
+    for now in (people, reopened()):
+        assert looks(now, one) is looks(now, two) is None
+        assert now.caller(one.console.encode()) is None
+        assert looks(now, other) is not None
+
+
+def test_again(people: People) -> None:
+    """A caller is looked up once more: as they are now, or not any more."""
+    opened, (value, token) = people.sign_in("anna", PASSWORD), people.add_token("anna", "t", Scope.READ, None)
+    session, by_token = people.caller(opened.console.encode()), people.caller(value.encode())
+    assert session is not None
+    assert by_token is not None
+    people.change("anna", email="anna@corp.example")
+    for caller in (session, by_token):
+        found = people.again(caller)
+        assert found is not None
+        assert (found.person.email, found.means) == ("anna@corp.example", caller.means)
+    people.remove_token(token.token_id)
+    assert people.again(by_token) is None
+    people.change("anna", role=Role.VIEWER)
+    assert people.again(session) is None
+    assert [people.again(each) for each in (ANYONE, OPERATOR)] == [ANYONE, OPERATOR]
 
 
 def test_oldest_session_makes_room(people: People) -> None:
@@ -330,11 +356,11 @@ def sent(**more: object) -> User:
 
 def test_admit(people: People) -> None:
     """Who comes again is the same user; another role ends the sessions of before."""
-    first = people.admit(sent())
-    second = people.admit(sent())
+    (first, was_first), (second, was_second) = people.admit(sent()), people.admit(sent())
+    assert (was_first, was_second) == (None, Role.VIEWER)
     assert looks(people, first) == looks(people, second) is not None
     assert people.user("otto").source is Source.OIDC
-    third = people.admit(sent(role=Role.PUBLISHER))
+    third, _ = people.admit(sent(role=Role.PUBLISHER))
     assert looks(people, first) is looks(people, second) is None
     assert looks(people, third) == Person("otto", Role.PUBLISHER, "", frozenset("a"))
 
@@ -403,7 +429,7 @@ def test_many_at_once(people: People) -> None:
     [
         (
             "https://a.example",
-            "__Host-hostd=v; Path=/; Max-Age=9",
+            "__Host-Http-hostd=v; Path=/; Max-Age=9",
             "__Secure-hostd-console=v; Path=/console",
         ),
         (
@@ -422,8 +448,7 @@ def test_cookie_fields(base: str, view: str, console: str) -> None:
         assert "; HttpOnly; SameSite=Lax" in field
         assert field.endswith("; Secure") == base.startswith("https")
     mine = {named.view, named.console, named.sign_in}
-    assert mine <= named.names
-    assert all(gateway_cookies.is_ours(name.encode()) for name in named.names)
+    assert all(gateway_cookies.is_ours(name.encode()) for name in mine)
 
 
 @pytest.mark.parametrize(

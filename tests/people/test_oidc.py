@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -16,7 +19,7 @@ from joserfc.jwk import OctKey, RSAKey
 
 from hostd.errors import Unavailable
 from hostd.people.claims import Claims, Rejected
-from hostd.people.oidc import METADATA_SECONDS, Client, Provider
+from hostd.people.oidc import FAILURE_SECONDS, IN_LINE, METADATA_SECONDS, Client, Provider
 from hostd.person import Role
 
 ISSUER = "https://id.corp.example"
@@ -168,6 +171,72 @@ def test_provider_is_away() -> None:
         Provider(CLIENT, lambda: httpx.Client(transport=httpx.MockTransport(refuse))).begin()
 
 
+def test_provider_that_fails_is_left_alone_for_a_while(fake: Fake) -> None:
+    """One call finds out; those behind it in the line, and after it, are told at once."""
+    at, asked = [0.0], []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        raise httpx.ConnectError("refused", request=request)
+
+    ours = Provider(CLIENT, lambda: httpx.Client(transport=httpx.MockTransport(refuse)), clock=lambda: at[0])
+    for moment in (0.0, 1.0, FAILURE_SECONDS - 0.1, FAILURE_SECONDS + 0.1):
+        at[0] = moment
+        with pytest.raises(Unavailable):
+            ours.begin()
+    assert len(asked) == 2
+
+
+def test_line_before_the_provider_is_bounded(fake: Fake) -> None:
+    """While it takes its time only so many wait for it; the others are told so, and hold no thread."""
+    reached, go = threading.Event(), threading.Event()
+
+    def slow(request: httpx.Request) -> httpx.Response:
+        reached.set()
+        assert go.wait(60)
+        return fake.answer(request)
+
+    ours = Provider(CLIENT, lambda: httpx.Client(transport=httpx.MockTransport(slow)))
+    with ThreadPoolExecutor(IN_LINE + 1) as pool:
+        waiting = [pool.submit(ours.begin)]
+        assert reached.wait(60)
+        waiting += [pool.submit(ours.begin) for _ in range(IN_LINE)]
+        done, _ = wait(waiting, 60, FIRST_COMPLETED)
+        assert [type(each.exception()) for each in done] == [Unavailable]
+        go.set()
+    assert sum(each.exception() is None for each in waiting) == IN_LINE
+
+
+@pytest.mark.parametrize("gone", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+def test_metadata_without(fake: Fake, gone: str) -> None:
+    """What is needed must be there, and is said when it is not."""
+    fake.metadata[gone] = None
+    with pytest.raises(Unavailable, match=gone):
+        provider(fake).begin()
+
+
+def test_metadata_without_algorithms(fake: Fake) -> None:
+    """RS256 is what every provider must have (Discovery 1.0, section 3)."""
+    del fake.metadata["id_token_signing_alg_values_supported"]
+    assert finished(fake)["sub"] == "s-1"
+
+
+@pytest.mark.parametrize("metadata", [[], "text", None, 1])
+def test_metadata_that_are_none(fake: Fake, metadata: Any) -> None:
+    """Any JSON may come."""
+    fake.metadata = metadata
+    with pytest.raises(Unavailable):
+        provider(fake).begin()
+
+
+@pytest.mark.parametrize("userinfo", [[], ["sub"], "text", None, 1])
+def test_userinfo_that_is_none(fake: Fake, userinfo: Any) -> None:
+    """As above."""
+    fake.userinfo = userinfo
+    with pytest.raises(Rejected):
+        finished(fake)
+
+
 def test_metadata_is_kept_for_a_while(fake: Fake) -> None:
     """It is asked for once an hour."""
     at = [0.0]
@@ -191,6 +260,18 @@ CLAIMS = Claims(
 def test_roles(groups: Any, role: Role) -> None:
     """The highest of somebody's groups; one group may come as a text."""
     assert CLAIMS.user({"sub": "s", "preferred_username": "anna", "groups": groups}).role is role
+
+
+@pytest.mark.parametrize("claim", ["preferred_username", "email"])
+def test_address_that_is_not_verified_is_no_name(claim: str) -> None:
+    """Whoever can type any address at the provider must not come in under it."""
+    made = replace(CLAIMS, name_claim=claim)
+    told = {"sub": "s-9", "groups": ["ops"], "email": "boss@corp.example"}
+    for verified in (False, "false", "true", None):
+        user = made.user({**told, "email_verified": verified})
+        assert (user.name, user.email) == ("s-9", "")
+    assert made.user({**told, "email_verified": True}).name == "boss@corp.example"
+    assert made.user(told).name == "boss@corp.example"
 
 
 @pytest.mark.parametrize(
