@@ -30,13 +30,14 @@ def header_lines(*names: str) -> re.Pattern[bytes]:
     return re.compile(rb"\r\n(" + alternatives + rb"):[ \t]*([^\r\n]*)", re.IGNORECASE)
 
 
+_MATTERS = "|".join(("content-length", "location", *_FRAMING, *_HOP_BY_HOP)).encode()
+_FIELDS = rb"(?:(?!(?i:%b):)[!#$%%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)*" % _MATTERS
 _PLAIN = re.compile(
     rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?\r\n"
-    rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)*\r\n"
+    rb"%b(?i:content-length):[ \t]*([0-9]{1,15})[ \t]*\r\n%b\r\n" % (_FIELDS, _FIELDS)
 )
-"""A head that every parser reads the same (RFC 9112 sections 4 and 5)."""
+"""A head that every parser reads the same (RFC 9112 sections 4 and 5): of what matters, it has a length."""
 _BODILESS = (204, 304)
-_LENGTH = re.compile(rb"[0-9]{1,15}")
 _KNOWN = header_lines("content-length", "location", *_FRAMING, *_HOP_BY_HOP)
 _DROPPED = header_lines(*_HOP_BY_HOP)
 _DROPPED_UNCHUNKED = header_lines(*_HOP_BY_HOP, *_FRAMING)
@@ -116,13 +117,12 @@ class ResponseReader:
         Making a parser costs as much as everything else that is done for a small response.
         """
         plain = _PLAIN.fullmatch(raw)
-        known = self.known = known_fields(raw)
-        if plain is None or len(known) != 1 or not _LENGTH.fullmatch(known.get(b"content-length", b"")):
+        if plain is None or (status := int(plain[1])) in _BODILESS:
+            self.known = known_fields(raw)
             return 0
-        status = int(plain[1])
-        if status in _BODILESS:
-            return 0
-        self._left = int(known[b"content-length"])
+        length = plain[2]
+        self.known = {b"content-length": length}
+        self._left = int(length)
         self.complete = self._for_head or not self._left
         self.keep_alive = True
         return status
