@@ -54,6 +54,8 @@ SCENARIOS = (
     Scenario("GET 200 B, 8 connections", "/small", 8000, connections=8),
     Scenario("GET 200 B, 1 connection", "/small", 3000),
     Scenario("GET 1 MB", "/large", 250),
+    Scenario("WebSocket 100 B, 8 connections", _STREAM, 10_000, connections=8, size=100),
+    Scenario("WebSocket 10 kB, 8 connections", _STREAM, 8000, connections=8, size=10_000),
     Scenario("WebSocket 100 B", _STREAM, 5000, size=100),
     Scenario("WebSocket 10 kB", _STREAM, 4000, size=10_000),
     Scenario("WebSocket 1 MB", _STREAM, 200, size=1_000_000),
