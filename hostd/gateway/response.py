@@ -12,11 +12,10 @@ from typing import cast
 import httptools
 
 from hostd.gateway.head import MAX_HEAD
+from hostd.gateway.plain import BODILESS, FRAMING, HOP_BY_HOP, PLAIN
 from hostd.gateway.watch import Unchunking, Watch
 
 _HEAD_END = b"\r\n\r\n"
-_HOP_BY_HOP = ("connection", "keep-alive", "proxy-connection", "upgrade")
-_FRAMING = ("transfer-encoding", "trailer")
 _INNER = re.compile(
     rb"https?://(?:127\.0\.0\.1|localhost|0\.0\.0\.0|\[::1?\]):(\d+)(?=[/?#]|$)", re.IGNORECASE
 )
@@ -30,17 +29,9 @@ def header_lines(*names: str) -> re.Pattern[bytes]:
     return re.compile(rb"\r\n(" + alternatives + rb"):[ \t]*([^\r\n]*)", re.IGNORECASE)
 
 
-_MATTERS = "|".join(("content-length", "location", *_FRAMING, *_HOP_BY_HOP)).encode()
-_FIELDS = rb"(?:(?!(?i:%b):)[!#$%%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)*" % _MATTERS
-_PLAIN = re.compile(
-    rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?\r\n"
-    rb"%b(?i:content-length):[ \t]*([0-9]{1,15})[ \t]*\r\n%b\r\n" % (_FIELDS, _FIELDS)
-)
-"""A head that every parser reads the same (RFC 9112 sections 4 and 5): of what matters, it has a length."""
-_BODILESS = (204, 304)
-_KNOWN = header_lines("content-length", "location", *_FRAMING, *_HOP_BY_HOP)
-_DROPPED = header_lines(*_HOP_BY_HOP)
-_DROPPED_UNCHUNKED = header_lines(*_HOP_BY_HOP, *_FRAMING)
+_KNOWN = header_lines("content-length", "location", *FRAMING, *HOP_BY_HOP)
+_DROPPED = header_lines(*HOP_BY_HOP)
+_DROPPED_UNCHUNKED = header_lines(*HOP_BY_HOP, *FRAMING)
 _LOCATION = header_lines("location")
 
 Known = dict[bytes, bytes]
@@ -116,8 +107,8 @@ class ResponseReader:
 
         Making a parser costs as much as everything else that is done for a small response.
         """
-        plain = _PLAIN.fullmatch(raw)
-        if plain is None or (status := int(plain[1])) in _BODILESS:
+        plain = PLAIN.fullmatch(raw)
+        if plain is None or (status := int(plain[1])) in BODILESS:
             self.known = known_fields(raw)
             return 0
         length = plain[2]
