@@ -58,6 +58,14 @@ def cpu_of_one(pid: int) -> float:
     return _fine(pid) or _times(pid)[0]
 
 
+def pin(pid: int, core: int) -> None:
+    """Keep a process with its threads and living children on one core; what it starts later stays there."""
+    for member in _descendants(pid):
+        for thread in Path("/proc", str(member), "task").iterdir():
+            with suppress(OSError):
+                os.sched_setaffinity(int(thread.name), {core})
+
+
 def memory_of(pid: int) -> int:
     """Resident bytes of one process (``VmRSS``, proc(5))."""
     lines = Path("/proc", str(pid), "status").read_text(encoding="utf-8").splitlines()

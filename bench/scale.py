@@ -6,6 +6,7 @@ itself made, all on its venv. Each round does the same to both, the order turnin
 
 - create: POST until the API says ``running``, dependencies from uv's warm cache; the app is deleted then.
 - start: POST start of a stopped app until it says ``running``; stop: POST stop until it answers.
+- wake: a visit to a sleeping app, until its page has come.
 - cold start: the whole platform, until a first app's page answers through the gateway.
 
 CPU is that of hostd and supervisord themselves, without their children, from /proc.
@@ -87,8 +88,8 @@ class Crowd:
         self.await_running(app_id)
         return app_id
 
-    def start_and_stop(self) -> None:
-        """An app that does not run, until it does; and back."""
+    def start_wake_and_stop(self) -> None:
+        """An app that does not run, until it does; asleep and awake again; and back."""
         api, app_id = self.platform.api, f"app-{self.run + 1:04}"
 
         def start() -> None:
@@ -96,7 +97,27 @@ class Crowd:
             self.await_running(app_id)
 
         self.measure("start", start)
+        self.sleep(app_id)
+        self.measure("wake", lambda: self.visit(app_id))
+        self.await_running(app_id)
         self.measure("stop", lambda: api.post(f"/apps/{app_id}/stop").raise_for_status())
+
+    def sleep(self, app_id: str) -> None:
+        """Off the clock: until its process is gone."""
+        api, path = self.platform.api, f"/apps/{app_id}"
+        api.patch(path, data={"idle_minutes": "0.001"}).raise_for_status()
+        wait_for(lambda: self.platform.app(app_id)["status"] == "sleeping", "sleep", interval=POLL)
+        wait_for(lambda: not self.runs(app_id), "the end of its process", interval=POLL)
+        api.patch(path, data={"idle_minutes": "60"}).raise_for_status()
+
+    def runs(self, app_id: str) -> bool:
+        """Whether supervisord's children hold a process of the app."""
+        return any(f"/{app_id}/" in line for line in self.platform.processes().values())
+
+    def visit(self, app_id: str) -> None:
+        """Get its page; hostd holds the request while the app boots."""
+        page = body(f"{self.platform.url}/apps/{app_id}/")
+        assert PAGE in page, page[:200]
 
     def cold_start(self, patience: float) -> None:
         """Stop everything; how long from nothing until the first app's page."""
@@ -158,7 +179,7 @@ def compare(few: Crowd, many: Crowd, rounds: int, patience: float) -> None:
         for crowd in (few, many) if number % 2 == 0 else (many, few):
             rest(patience)
             crowd.create()
-            crowd.start_and_stop()
+            crowd.start_wake_and_stop()
 
 
 def costs(few: Crowd, many: Crowd) -> list[tuple[str, ...]]:

@@ -17,9 +17,16 @@ LINK = b"hostd-link"
 _MOST = 4
 """Values of one name that are looked at: a page may have set more, on other paths."""
 
+ACTS_BEYOND = (
+    *("service-worker-allowed", "cross-origin-opener-policy", "clear-site-data"),
+    *("strict-transport-security", "alt-svc"),
+)
 _NOT_FOR_APPS = re.compile(
-    rb"\r\n(?:set-cookie:[ \t=]*" + _NAME + rb"[ \t]*(?=[=;\r])"
-    rb"|service-worker-allowed:|cross-origin-opener-policy:|clear-site-data:|strict-transport-security:|alt-svc:)[^\r\n]*",
+    rb"\r\n(?:set-cookie:[ \t=]*"
+    + _NAME
+    + rb"[ \t]*(?=[=;\r])|(?:"
+    + "|".join(ACTS_BEYOND).encode()
+    + rb"):)[^\r\n]*",
     re.IGNORECASE,
 )
 """Response fields that act on more than the app's own path: the platform's cookies; a service worker for the

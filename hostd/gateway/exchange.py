@@ -30,12 +30,12 @@ class Exchange(Turn):
     _upstream: Upstream | None = None
     _paused = _retried = _started = False
     _unreachable: tuple[int, ...] = ()
+    takes_whole = False
 
     def __init__(
         self, client: Visitor, head: Head, place: Place, target: Target, request: bytes, *, keep_alive: bool
     ) -> None:
-        self.client = client
-        self.head = head
+        self.client, self.head = client, head
         self.keep_alive = keep_alive
         self.place, self.target = place, target
         self.websocket = head.websocket
@@ -91,15 +91,14 @@ class Exchange(Turn):
 
     def _attach(self, upstream: Upstream) -> None:
         self._upstream = upstream
-        request, head, client = self._request, self.head, self.client
+        request, client = self._request, self.client
         if self._pending:
             request = b"".join((request, *self._pending))
             self._pending.clear()
-        reader = ResponseReader(for_head=head.method == b"HEAD", unchunk=head.version == "1.0")
-        upstream.begin(self, request, reader)
+        upstream.begin(self, request)
         if client.flow.write_paused:
             self.pause_response()
-        if head.has_body:
+        if self.head.has_body:
             client.unthrottle()
 
     def feed(self, body: bytes) -> None:
@@ -128,6 +127,10 @@ class Exchange(Turn):
 
     # The response
 
+    def on_whole(self, upstream: Upstream, status: int, data: bytes) -> None:
+        """The answer, plain and all at once; only while ``takes_whole``."""
+        raise NotImplementedError
+
     def on_interim(self, raw: bytes) -> None:
         """A 1xx that is no switch; HTTP/1.0 has none (RFC 9110 section 15.2)."""
         if self.head.version == "1.1":
@@ -155,12 +158,12 @@ class Exchange(Turn):
         transport = upstream.transport
         if self.head.has_body and (self.more_body or transport.get_write_buffer_size()):
             reusable = False  # the app answered without having read everything
-        if reusable and not transport.is_closing():
+        if not reusable or transport.is_closing():
+            transport.close()
+        else:
             if self._paused:
                 transport.resume_reading()
             self.client.gateway.pool.give(upstream)
-        else:
-            transport.close()
         self.complete()
 
     def on_switch(self, upstream: Upstream, raw: bytes, behind: bytes) -> None:
@@ -172,13 +175,12 @@ class Exchange(Turn):
         self.client.log_access(self.head, 101)
         self.response_complete = True
         self._upstream = None
-        gateway, understood = self.client.gateway, None
+        gateway, heard = self.client.gateway, None
         if self.target.has_session(self.place):
-            understood = partial(learn, gateway.sessions, gateway.lookup, self.target.app_id, self.port)
+            heard = partial(learn, gateway.sessions, gateway.lookup, self.target.app_id, self.port)
             gateway.loads.connected(self.port)
-        end = tunnel.splice(
-            self.client, upstream, answer=raw, behind=behind, early=self._early, understood=understood
-        )
+        early = self._early
+        end = tunnel.splice(self.client, upstream, answer=raw, behind=behind, early=early, understood=heard)
         if self.target.app_id:
             gateway.keeper.watch(self.head, self.place, end)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from hostd.gateway.affinity import choose
+from hostd.gateway.affinity import Target, choose
 from hostd.gateway.asset import Asset
 from hostd.gateway.console import ConsolePage, opens_page, refused
 from hostd.gateway.exchange import Exchange
@@ -19,6 +19,7 @@ from hostd.gateway.shared import Gateway
 from hostd.gateway.shared_file import SharedFile
 from hostd.gateway.squeezed import Squeezed, squeezes
 from hostd.gateway.turns import Reply, Turn
+from hostd.gateway.whole import Whole
 from hostd.models import Route, Status
 
 _PLAIN, _SHARED, _CONSOLE = Kind.PLAIN, Kind.SHARED, Kind.CONSOLE
@@ -155,10 +156,13 @@ class GatewayProtocol(Reading):
         if target is None:
             return self._nowhere(head, route)
         request = self._request(head, place, whole=page, more=told)
-        kind = Page if page else Asset if target.others else Squeezed if squeezes(head, place) else Exchange
-        if head.websocket and self.gateway.hand_over.wanted(self, head, place, target):
-            kind = HandedOver
+        kind = Page if page else Asset if target.others else self._kind(head, place, target)
         return kind(self, head, place, target, request, keep_alive=head.keep_alive)
+
+    def _kind(self, head: Head, place: Place, target: Target) -> type[Exchange]:
+        if head.websocket and self.gateway.hand_over.wanted(self, head, place, target):
+            return HandedOver
+        return Squeezed if squeezes(head, place) else Whole
 
     def _console(self, head: Head, place: Place) -> Turn:
         route = self.gateway.lookup().console

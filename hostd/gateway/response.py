@@ -12,11 +12,10 @@ from typing import cast
 import httptools
 
 from hostd.gateway.head import MAX_HEAD
+from hostd.gateway.plain import BODILESS, FRAMING, HOP_BY_HOP, PLAIN
 from hostd.gateway.watch import Unchunking, Watch
 
 _HEAD_END = b"\r\n\r\n"
-_HOP_BY_HOP = ("connection", "keep-alive", "proxy-connection", "upgrade")
-_FRAMING = ("transfer-encoding", "trailer")
 _INNER = re.compile(
     rb"https?://(?:127\.0\.0\.1|localhost|0\.0\.0\.0|\[::1?\]):(\d+)(?=[/?#]|$)", re.IGNORECASE
 )
@@ -30,16 +29,9 @@ def header_lines(*names: str) -> re.Pattern[bytes]:
     return re.compile(rb"\r\n(" + alternatives + rb"):[ \t]*([^\r\n]*)", re.IGNORECASE)
 
 
-_PLAIN = re.compile(
-    rb"HTTP/1\.1 ([2-5][0-9][0-9])(?: [\t -~\x80-\xff]*)?\r\n"
-    rb"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t -~\x80-\xff]*\r\n)*\r\n"
-)
-"""A head that every parser reads the same (RFC 9112 sections 4 and 5)."""
-_BODILESS = (204, 304)
-_LENGTH = re.compile(rb"[0-9]{1,15}")
-_KNOWN = header_lines("content-length", "location", *_FRAMING, *_HOP_BY_HOP)
-_DROPPED = header_lines(*_HOP_BY_HOP)
-_DROPPED_UNCHUNKED = header_lines(*_HOP_BY_HOP, *_FRAMING)
+_KNOWN = header_lines("content-length", "location", *FRAMING, *HOP_BY_HOP)
+_DROPPED = header_lines(*HOP_BY_HOP)
+_DROPPED_UNCHUNKED = header_lines(*HOP_BY_HOP, *FRAMING)
 _LOCATION = header_lines("location")
 
 Known = dict[bytes, bytes]
@@ -115,14 +107,13 @@ class ResponseReader:
 
         Making a parser costs as much as everything else that is done for a small response.
         """
-        plain = _PLAIN.fullmatch(raw)
-        known = self.known = known_fields(raw)
-        if plain is None or len(known) != 1 or not _LENGTH.fullmatch(known.get(b"content-length", b"")):
+        plain = PLAIN.fullmatch(raw)
+        if plain is None or (status := int(plain[1])) in BODILESS:
+            self.known = known_fields(raw)
             return 0
-        status = int(plain[1])
-        if status in _BODILESS:
-            return 0
-        self._left = int(known[b"content-length"])
+        length = plain[2]
+        self.known = {b"content-length": length}
+        self._left = int(length)
         self.complete = self._for_head or not self._left
         self.keep_alive = True
         return status

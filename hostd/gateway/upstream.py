@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from hostd.gateway.cookies import for_visitor
+from hostd.gateway.plain import whole
 from hostd.gateway.response import BrokenResponse, ResponseReader
 
 if TYPE_CHECKING:
@@ -48,12 +49,12 @@ class Upstream(asyncio.Protocol):
         self.write_paused = False
         self.since = 0.0
         self._started = False
-        self._reader: ResponseReader = cast(ResponseReader, None)
+        self._reader: ResponseReader | None = None
 
-    def begin(self, exchange: Exchange, request: bytes, reader: ResponseReader) -> None:
+    def begin(self, exchange: Exchange, request: bytes) -> None:
         """Send ``request`` (a head, and what there is of a body), and give the answer to ``exchange``."""
         self.exchange = exchange
-        self._reader = reader
+        self._reader = None
         self._started = False
         self.since = self.pool.now
         self.transport.write(request)
@@ -66,7 +67,7 @@ class Upstream(asyncio.Protocol):
     @property
     def untouched(self) -> bool:
         """Whether no byte of an answer has come."""
-        return not self._started and self._reader.untouched
+        return not self._started and (self._reader is None or self._reader.untouched)
 
     def abandon(self) -> None:
         """Nobody wants the answer any more."""
@@ -85,30 +86,42 @@ class Upstream(asyncio.Protocol):
             self.transport.abort()
             return
         try:
-            if self._started:
-                self._body(exchange, b"", data)
+            reader = self._reader
+            if reader is None:
+                self._first(exchange, data)
+            elif self._started:
+                self._body(exchange, reader, b"", data)
             else:
-                self._head(exchange, data)
+                self._head(exchange, reader, data)
         except BrokenResponse as broken:
             self.abandon()
             exchange.on_broken(self, broken)
 
-    def _head(self, exchange: Exchange, data: bytes) -> None:
-        while found := self._reader.head(data):
+    def _first(self, exchange: Exchange, data: bytes) -> None:
+        """The first bytes of an answer are mostly all of it."""
+        if exchange.takes_whole and (status := whole(data)):
+            self.exchange = None
+            exchange.on_whole(self, status, data)
+            return
+        head = exchange.head
+        self._reader = ResponseReader(for_head=head.method == b"HEAD", unchunk=head.version == "1.0")
+        self._head(exchange, self._reader, data)
+
+    def _head(self, exchange: Exchange, reader: ResponseReader, data: bytes) -> None:
+        while found := reader.head(data):
             status, raw, data = found[0], for_visitor(found[1]), found[2]
             if status == 101:
                 exchange.on_switch(self, raw, data)
                 return
             if status >= 200:
                 self._started = True
-                answer = exchange.on_head(status, raw, self._reader)
+                answer = exchange.on_head(status, raw, reader)
                 if self.exchange is not None:
-                    self._body(exchange, answer, data)
+                    self._body(exchange, reader, answer, data)
                 return
             exchange.on_interim(raw)
 
-    def _body(self, exchange: Exchange, head: bytes, data: bytes) -> None:
-        reader = self._reader
+    def _body(self, exchange: Exchange, reader: ResponseReader, head: bytes, data: bytes) -> None:
         exchange.on_data(head + reader.body(data) if data else head)
         if reader.complete:
             self.exchange = None
@@ -133,7 +146,7 @@ class Upstream(asyncio.Protocol):
         exchange, self.exchange = self.exchange, None
         if exchange is None:
             return
-        if exc is None and self._started and self._reader.until_eof:
+        if exc is None and self._started and self._reader is not None and self._reader.until_eof:
             exchange.on_end(self, reusable=False)
         else:
             exchange.on_broken(self, exc)
