@@ -59,18 +59,6 @@ def _row(desk: Desk, token: Token) -> None:
         st.rerun()
 
 
-def _used(desk: Desk, token: Token) -> str:
-    if not token.last_used_at:
-        return desk.say("token_unused")
-    return desk.say("token_used", time=local(token.last_used_at))
-
-
-def _ends(desk: Desk, token: Token) -> str:
-    if not token.expires_at:
-        return desk.say("token_endless")
-    return desk.say("token_ends", time=local(token.expires_at))
-
-
 def _new(desk: Desk) -> None:
     say = desk.say
     scopes = SCOPES if desk.me.is_admin else SCOPES[:2]

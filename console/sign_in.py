@@ -77,8 +77,9 @@ def ask(desk: Desk, needed: TokenNeeded | None, trouble: str = "") -> None:
 
 def _link(label: str, page: str) -> None:
     """In this tab: st.link_button would open another."""
-    back = urlsplit(st.context.url or "").path or urlsplit(page).path.removesuffix("/sign-in") + "/console/"
-    url = f"{page}?next={quote(back, safe='')}"
+    path = urlsplit(page).path  # of the address that this page has: it may have several
+    back = urlsplit(st.context.url or "").path or path.removesuffix("/sign-in") + "/console/"
+    url = f"{path}?next={quote(back, safe='')}"
     st.markdown(
         f'<a class="hostd-sign-in" href="{escape(url)}" target="_self">{escape(label)}</a>',
         unsafe_allow_html=True,

@@ -6,7 +6,7 @@ import secrets
 
 import streamlit as st
 
-from console.client import Refused
+from console.client import ApiError, Refused
 from console.desk import Desk, heading, plain, tell
 from console.people import ROLES, User
 
@@ -131,6 +131,8 @@ def _save(desk: Desk, work: object, done: str) -> None:
     except Refused as error:
         st.error(desk.say("refused", detail=plain(str(error))))
         return
+    except ApiError:
+        st.rerun()  # a dialog is a fragment: the frame around the page says what is wrong
     _keep()
     st.session_state.pop("made_password", None)
     tell(done, ":material/check_circle:")

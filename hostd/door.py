@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import os
 import re
 import secrets
-import signal
 import stat
 import sys
 from pathlib import Path
@@ -15,12 +13,13 @@ from typing import NoReturn
 
 from uv import find_uv_bin
 
-from hostd import builds, programs, store, uids
+from hostd import builds, first_admin, programs, store, uids
 from hostd.errors import SettingsError
 from hostd.health import is_free
 from hostd.identity import Gift, Identity, give, give_tree, owner_of
 from hostd.isolation import NONE
-from hostd.layout import Layout, is_of_an_app
+from hostd.layout import Layout
+from hostd.leftovers import drop_sections, end_orphans, set_bad_sections_aside
 from hostd.lifecycle.environment import ROOT, console_spec
 from hostd.programs import Program
 from hostd.settings import Settings
@@ -48,6 +47,7 @@ def enter(settings: Settings) -> NoReturn:
     for problem in set_bad_sections_aside(layout):
         sys.stderr.write(f"hostd: {problem}\n")
     write_platform(settings, layout)
+    first_admin.make(settings, layout)
     os.set_inheritable(lock, True)
     _append_to_stdout()
     os.chdir(ROOT)
@@ -69,6 +69,7 @@ def rotate_secrets_key(settings: Settings) -> None:
     prepare(layout)
     take_lock(layout)
     rotation.rotate(settings, layout, lambda notice: sys.stderr.write(f"hostd: {notice}\n"))
+    first_admin.record(layout, "rotate_secrets_key")
 
 
 def prepare(layout: Layout) -> None:
@@ -152,52 +153,6 @@ def check_isolation(settings: Settings) -> None:
         )
 
 
-def end_orphans(layout: Layout) -> list[int]:
-    """SIGKILL what still runs from this data folder though no platform does. Returns the pids."""
-    marks = tuple(os.fsencode(f"{folder}/") for folder in (layout.apps, layout.sections))
-    ended = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal() and int(entry.name) != os.getpid() and _runs_from(entry, marks):
-            with contextlib.suppress(OSError):  # it ended by itself meanwhile, or is another user's
-                os.kill(int(entry.name), signal.SIGKILL)
-                ended.append(int(entry.name))
-    return ended
-
-
-def _runs_from(process: Path, marks: tuple[bytes, ...]) -> bool:
-    """Ours: an app's own interpreter, or our Python or uv at work on that folder. Not somebody's ``tail``."""
-    try:
-        program, *arguments = (process / "cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    tools = [os.fsencode(tool) for tool in (sys.executable, builds.interpreter(), find_uv_bin())]
-    return program.startswith(marks) or (program in tools and any(a.startswith(marks) for a in arguments))
-
-
-def drop_sections(layout: Layout) -> None:
-    """Take away the sections and specs of apps and installs: hostd makes those anew that are to run.
-
-    supervisord would read all of them before anything starts, those that stay stopped as well.
-    """
-    for path in layout.sections.iterdir():
-        if path.suffix in (".conf", ".json") and is_of_an_app(path.stem):
-            path.unlink()
-
-
-def set_bad_sections_aside(layout: Layout) -> list[str]:
-    """Rename every section that supervisor's parser refuses to ``.bad``: one would keep all from starting."""
-    problems = []
-    for path in sorted(layout.sections.glob("*.conf")):
-        try:
-            groups = programs.parse(path.read_text(encoding="utf-8"))
-            if [group.name for group in groups] != [path.stem]:
-                raise programs.BadSection(f"it holds {[group.name for group in groups]}")
-        except (programs.BadSection, UnicodeDecodeError, OSError) as error:
-            path.rename(path.with_suffix(".bad"))
-            problems.append(f"{path.name} is set aside as {path.stem}.bad: {error}")
-    return problems
-
-
 def write_platform(settings: Settings, layout: Layout) -> None:
     """supervisord.conf, and the specs of hostd itself and of the console."""
     hostd, console = platform_programs(layout)
@@ -228,10 +183,12 @@ def _password(layout: Layout) -> str:
 
 def platform_programs(layout: Layout) -> tuple[Program, Program]:
     """hostd and console: always to run, restarted whatever happens."""
+    file = layout.logs / "hostd.out"
+    log = _terminal_or(file)
+    rotated: dict[str, int] = {} if log == file else {"log_bytes": 0, "log_backups": 0}
     hostd = Program(
-        name="hostd", spec=layout.supervisor / "hostd.json", log=_terminal_or(layout.logs / "hostd.out"),
-        autostart=True, autorestart="true", startsecs=1, startretries=1_000_000, priority=1,
-        log_bytes=0, log_backups=0,
+        name="hostd", spec=layout.supervisor / "hostd.json", log=log, autostart=True, autorestart="true",
+        startsecs=1, startretries=1_000_000, priority=1, **rotated,
     )  # fmt: skip
     console = Program(
         name="console", spec=layout.supervisor / "console.json", log=layout.logs / "console.log",

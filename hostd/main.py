@@ -18,7 +18,7 @@ import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
-from hostd import __version__, builds, memory, problems, uids
+from hostd import __version__, builds, first_admin, memory, problems, uids
 from hostd.api import Api, Problem
 from hostd.api.sign_in import SignInPages
 from hostd.audit import Audit
@@ -43,10 +43,9 @@ from hostd.lifecycle.takeover import Takeover
 from hostd.lifecycle.watchdog import Watchdog
 from hostd.lifecycle.workers import Slots
 from hostd.models import Route, Status
-from hostd.people import Cookies, People, passwords
-from hostd.person import Role
+from hostd.people import Cookies, People
 from hostd.settings import Settings, load
-from hostd.signing import Signing, provider_of, secret_in
+from hostd.signing import Signing, provider_of
 from hostd.static_files import StaticCopies
 from hostd.store import Store
 from hostd.supervisor import Changes, Supervisor
@@ -215,9 +214,8 @@ def serve() -> None:
     house = replace(house, isolation=uids.isolation(settings, builds.UV, builds.interpreter()))
     log.info("isolation of apps: %s", house.isolation)
     log.info("apps run as %s", uids.described(settings, builds.UV, builds.interpreter()))
-    for notice in settings.notices:
+    for notice in (*settings.notices, *first_admin.missing(settings, house.people)):
         log.warning(notice)
-    _first_admin(house)
     config = uvicorn.Config(
         create_app(house),
         host=settings.bind,
@@ -232,23 +230,6 @@ def serve() -> None:
         timeout_graceful_shutdown=1,
     )
     uvicorn.Server(config).run()
-
-
-def _first_admin(house: House) -> None:
-    """Where people are wanted and there are none, somebody must be able to let the others in.
-
-    A password that is made here goes to the terminal, once, and into no file of ours.
-    """
-    settings, people = house.settings, house.people
-    if people.users() or not (settings.sign_in or settings.admin_password_file):
-        return
-    given = secret_in(settings.admin_password_file)
-    password = given or passwords.made()
-    people.add("admin", Role.ADMIN, password)
-    log.info("first start: there is a user 'admin' now; sign in at %s/sign-in", settings.public_base)
-    if not given:
-        sys.stdout.write(f"hostd: the password of 'admin', shown this once: {password}\n")
-        sys.stdout.flush()
 
 
 def _log_to(layout: Layout) -> None:

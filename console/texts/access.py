@@ -22,8 +22,8 @@ ACCESS: dict[str, tuple[str, str]] = {
     ),
     "access_save": ("Set visibility", "保存可见范围"),
     "access_saved": (
-        "Set. Who may not see it any more is out already.",
-        "已保存，不再有权限的访客会立即断开。",
+        "Set. Who may not see it any more is out within two seconds.",
+        "已保存，不再有权限的访客会在两秒内断开。",
     ),
     "link_new": ("New secret link", "生成秘密链接"),
     "link_new_help": (

@@ -12,6 +12,7 @@ from fastapi.security import HTTPBearer
 from hostd import __version__, runlog
 from hostd.access import Visibility
 from hostd.api.access import GIVES_AWAY, AccessApi, access_form, changed
+from hostd.api.changes import told
 from hostd.api.forms import MAX_FILES, form_only, new_app_form, release_form
 from hostd.api.listing import DESCRIBED, Listing
 from hostd.api.people import PeopleApi
@@ -26,7 +27,7 @@ from hostd.events import EventStream, events
 from hostd.isolation import Isolation
 from hostd.lifecycle import Lifecycle
 from hostd.lifecycle.wanted import Wanted
-from hostd.person import Caller, Means
+from hostd.person import Caller, Means, Role
 from hostd.problems import Problem
 from hostd.settings import Settings
 from hostd.signing import Signing
@@ -106,6 +107,7 @@ class Api:
 
     def create_app(  # noqa: PLR0917 - FastAPI reads the form's fields from here
         self,
+        request: Request,
         response: Response,
         language: Language,
         caller: Calling,
@@ -116,7 +118,11 @@ class Api:
         app_id: Annotated[str | None, Form(description="A slug of your own; else one is made")] = None,
     ) -> AppOut:
         """Make an app of its files. Answers at once; the install goes on behind."""
-        made = self._lifecycle.releases.create(name, wanted, app_id, scale, {**self._owned(caller), **access})
+        whose = self._owned(caller)
+        if caller.person.role is not Role.ADMIN and access.get("owner", whose["owner"]) != whose["owner"]:
+            raise Forbidden("Only admins may make apps for others.")
+        request.state.about = told(name, wanted, scale, {**whose, **access})
+        made = self._lifecycle.releases.create(name, wanted, app_id, scale, {**whose, **access})
         response.headers["Location"] = f"{self._settings.public_base}/api/apps/{made.app_id}"
         return self._views.app(made, language)
 
@@ -133,6 +139,7 @@ class Api:
 
     def update_app(  # noqa: PLR0917 - FastAPI reads the form's fields from here
         self,
+        request: Request,
         response: Response,
         app_id: Id,
         language: Language,
@@ -146,6 +153,7 @@ class Api:
         if name is None and wanted.empty and not (scale or access):
             self._lifecycle.registry.get(app_id)
             raise Invalid("name", "send at least one of name, app, requirements, files, and none empty")
+        request.state.about = told(name, wanted, scale, access)
         if GIVES_AWAY & access.keys() and not owns(caller, self._lifecycle.registry.get(app_id)):
             raise Forbidden("Only this app's owner and admins may change whose it is.")
         app, number = self._lifecycle.update(app_id, name, wanted, scale, changed(access))

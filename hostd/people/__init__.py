@@ -63,18 +63,17 @@ class People:
 
     def whose(self, cookie_header: bytes) -> Person | None:
         """Who looks at an app, by the Cookie field of the request; None for nobody. No I/O, no lock."""
-        viewing = self._directory.tables.viewing
         for value in values(cookie_header, self._view):
-            found = viewing.get(digest(value))
+            found = self._directory.tables.viewing.get(digest(value))
             if found is not None and found[1] > self._clock():
                 return found[0]
         return None
 
     def caller(self, bearer: bytes) -> Caller | None:
         """Who calls the API, by a bearer: of a console's session, or an API token. No I/O, no lock."""
-        return self._caller(digest(bearer))
+        return self._called(digest(bearer))
 
-    def _caller(self, key: str) -> Caller | None:
+    def _called(self, key: str) -> Caller | None:
         found = self._directory.tables.calling.get(key)
         if found is None or (found[1] is not None and found[1] <= self._clock()):
             return None
@@ -91,7 +90,7 @@ class People:
             key = token.digest if token else ""
         elif caller.means is not Means.SESSION:
             return caller
-        return self._caller(key)
+        return self._called(key)
 
     def used(self, token_id: str) -> None:
         """A token was used; once a minute that is written down."""

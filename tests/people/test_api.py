@@ -6,6 +6,8 @@ import json
 import re
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,11 @@ from typing import Any
 import httpx
 import pytest
 
-from hostd import settings
+from hostd import first_admin, settings
 from hostd.api.rules import RULES, Needs
 from hostd.main import build, create_app
+from hostd.people import Cookies, People
+from hostd.person import Role
 from tests.people.house import FILES, PASSWORD, Client, sign_in
 from tests.platform import Platform, assert_problem, platform, until
 
@@ -248,6 +252,40 @@ def test_collaborators_and_owners(people: dict[str, Client]) -> None:
     assert people["bert"].delete(path).status_code == 200
 
 
+def test_only_admins_make_apps_for_others(people: dict[str, Client]) -> None:
+    """A publisher's new app is the publisher's; an admin may make one for somebody."""
+    for owner in ("bert", "admin", ""):
+        answer = people["anna"].post("/apps", data={"name": "x", "owner": owner}, files=FILES)
+        assert_problem(answer, 403)
+    for who, owner in (("anna", "Anna"), ("admin", "bert")):
+        made = people[who].post("/apps", data={"name": "x", "owner": owner}, files=FILES)
+        assert made.status_code == 201, made.text
+        assert made.json()["access"]["owner"] == owner.lower()
+        people["admin"].delete(f"/apps/{made.json()['app_id']}")
+
+
+def test_audit_tells_what_changed(house: Platform, people: dict[str, Client]) -> None:
+    """Of an app each field with its new value; of variables, secrets and files only that there were some."""
+    fields = {"name": "told", "app_id": "told", "visibility": "private", "viewers": "bert, vera"}
+    secret = {"environment": '{"KEY": "hidden value"}', "secrets": 'word = "hidden value"'}
+    assert people["anna"].post("/apps", data={**fields, **secret}, files=FILES).status_code == 201
+    until(lambda: house.api.get("/apps/told").json()["status"] == "failed", 60, what="the install's end")
+    changes = {"name": "Told", "owner": "Bert", "memory_mb": "900", "viewers": "", "idle_minutes": ""}
+    assert people["anna"].patch("/apps/told", data=changes).status_code == 200
+    update, create = house.api.get("/audit", params={"limit": 2}).json()["acts"]
+    assert (create["act"], update["act"]) == ("create_app", "update_app")
+    assert create["about"] == {
+        "location": "/api/apps/told", "name": "told", "owner": "anna", "visibility": "private",
+        "viewers": "bert, vera", "files": "sent", "environment": "sent", "secrets": "sent",
+    }  # fmt: skip
+    assert update["about"] == {
+        "app_id": "told", "name": "Told", "owner": "bert", "memory_mb": "900", "viewers": "",
+        "idle_minutes": "",
+    }  # fmt: skip
+    assert "hidden value" not in log_of(house).read_text()
+    people["admin"].delete("/apps/told")
+
+
 def test_viewers_make_no_apps(house: Platform, people: dict[str, Client]) -> None:
     """Nor do tokens of theirs."""
     assert_problem(people["vera"].post("/apps", data={"name": "x"}, files=FILES), 403)
@@ -353,7 +391,7 @@ def test_audit_pages(house: Platform) -> None:
     assert [(act["at"], act["act"]) for act in seen] == [
         (each["at"], each["act"]) for each in reversed(lines)
     ]
-    assert seen[-1]["act"] == "sign_in"
+    assert seen[-1]["act"] == "create_user"
 
 
 def test_audit_tells_of_wrong_tokens(house: Platform) -> None:
@@ -397,12 +435,53 @@ def test_first_password_is_shown_once() -> None:
         until(lambda: _role(made, shown[0]) == "admin", 60, what="the admin signed in")
         files = [file for file in made.data.rglob("*") if file.is_file()]
         assert not [file for file in files if shown[0].encode() in file.read_bytes()]
+        first = json.loads(log_of(made).read_text().splitlines()[0])
+        assert (first["act"], first["about"]) == ("create_user", {"user": "admin", "role": "admin"})
         made.stop()
         made.start(wait=False)
         until(lambda: _role(made, shown[0]) == "admin", 60, what="the admin signed in")
         assert made.output.read_text().count("shown this once") == 1
     finally:
         made.close()
+
+
+def test_first_password_is_in_no_file_under_systemd() -> None:
+    """There standard output is a socket, and what hostd says goes to a file: the password does not."""
+    made = Platform(STREAMLIT_HOST_SIGN_IN="1")
+    ours, theirs = socket.socketpair()
+    with ours, ours.makefile("r", encoding="utf-8") as said:
+        try:
+            with theirs:
+                made.process = subprocess.Popen(
+                    [sys.executable, "-m", "hostd"], cwd=made.root, env=made.environment(),
+                    stdout=theirs.fileno(), start_new_session=True,
+                )  # fmt: skip
+            line = next(line for line in said if "shown this once" in line)
+            password = line.split()[-1]
+            until(lambda: _role(made, password) == "admin", 60, what="the admin signed in")
+            assert "hostd " in (made.data / "logs" / "hostd.out").read_text()
+            files = [file for file in made.data.rglob("*") if file.is_file()]
+            assert not [file for file in files if password.encode() in file.read_bytes()]
+        finally:
+            made.close()
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        ({}, True),
+        ({"STREAMLIT_HOST_OIDC_ADMIN_GROUPS": "ops"}, False),
+        ({"STREAMLIT_HOST_ADMIN_TOKEN": "s3cret"}, False),
+    ],
+)
+def test_warning_where_nobody_can_be_an_admin(tmp_path: Path, more: dict[str, str], warned: bool) -> None:
+    """The provider alone, without groups that make admins; a local admin is one as well."""
+    provider = {"STREAMLIT_HOST_OIDC_ISSUER": "https://id.corp.example", "STREAMLIT_HOST_OIDC_CLIENT_ID": "h"}
+    loaded = settings.load({**provider, **more})
+    people = People(tmp_path, Cookies("https://a.example"))
+    assert bool(first_admin.missing(loaded, people)) is warned
+    people.add("root", Role.ADMIN, PASSWORD)
+    assert first_admin.missing(loaded, people) == ()
 
 
 def _role(made: Platform, password: str) -> str:
