@@ -110,3 +110,8 @@ class Access:
 
 Change = Callable[[Access], Access]
 """Makes an Access of the one before."""
+
+
+def unchanged(access: Access) -> Access:
+    """The Change that is none."""
+    return access

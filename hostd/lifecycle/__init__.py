@@ -6,7 +6,6 @@ kill at any moment loses nothing: at the next start the same worker goes on from
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections import Counter
@@ -15,17 +14,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hostd.access import Change
-from hostd.errors import AppFailed, HostdError, Interrupted, NoRoom, SupervisorUnavailable, UnknownApp
+from hostd.access import Change, unchanged
+from hostd.errors import SupervisorUnavailable
 from hostd.layout import Layout, program_name
-from hostd.lifecycle import outcomes, recovery
+from hostd.lifecycle import recovery
 from hostd.lifecycle.deploy import Deployer
 from hostd.lifecycle.observe import Observer
-from hostd.lifecycle.registry import Registry, Ticket
+from hostd.lifecycle.registry import Registry
 from hostd.lifecycle.releases import Releases
+from hostd.lifecycle.rounds import Rounds
 from hostd.lifecycle.wanted import Wanted
 from hostd.lifecycle.workers import Workers
-from hostd.models import App, Failure, FailureKind, Status, Wish
+from hostd.models import App, Status, Wish
 from hostd.runlog import say
 from hostd.settings import Settings
 from hostd.store import Store
@@ -51,7 +51,10 @@ class Lifecycle:
     _closing: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        self.workers = Workers(self.converge)
+        rounds = Rounds(
+            layout=self.layout, registry=self.registry, deployer=self.deployer, closing=self._closing
+        )
+        self.workers = Workers(rounds.converge)
         self.observer = Observer(
             layout=self.layout, registry=self.registry, workers=self.workers, deployer=self.deployer
         )
@@ -93,17 +96,27 @@ class Lifecycle:
         self, app_id: str, name: str | None, wanted: Wanted, scale: Mapping[str, Any], access: Change | None
     ) -> tuple[App, int | None]:
         """Change an app; see Releases.update. One that may sleep no more wakes."""
-        app, number = self.releases.update(app_id, name, wanted, scale)
-        if access is not None:
+        app, number = self.releases.update(app_id, name, wanted, scale, access or unchanged)
+        if access is not None and number is None:
             app = self.change_access(app_id, access)
         return self._not_to_sleep(app), number
 
     def change_access(self, app_id: str, change: Change) -> App:
-        """Say who may see an app, at once; to or from public it starts anew, told who looks or not."""
-        before = self.registry.get(app_id)
-        app = self.registry.amend(None, app_id, lambda app: {"access": change(app.access)})
-        crossed = before.access.is_public is not app.access.is_public and app.status is Status.RUNNING
-        return self.restart(app_id) if crossed else app
+        """Say who may see an app, at once; to or from public it starts anew, told who looks or not.
+
+        What a deploy does meanwhile begins anew as well: the worker then sees what must be started again.
+        """
+        access = self.registry.get(app_id).access
+        if access.is_public is change(access).is_public:
+            self.registry.amend(None, app_id, lambda app: {"access": change(app.access)})
+            self.workers.wake(app_id)
+            return self.registry.get(app_id)
+
+        def decide(app: App) -> dict[str, Any]:
+            again = app.status is Status.RUNNING and app.target == app.release
+            return {"access": change(app.access)} | (_asked_to_start_anew() if again else {})
+
+        return self._ask(app_id, decide)
 
     def _not_to_sleep(self, app: App) -> App:
         if app.status is not Status.SLEEPING or self.deployer.sleeper.may_ever(app):
@@ -131,7 +144,7 @@ class Lifecycle:
                 self.deployer.launcher.ports.lease(program_name(app_id, app.target), app.port)
             if app.target != app.release:
                 return {} if app.status is Status.RUNNING else _asked_to_run(Status.CREATED)
-            return _asked_to_run(Status.STARTING) | {"restart": True, "pid": None}
+            return _asked_to_start_anew()
 
         return self._ask(app_id, decide)
 
@@ -190,50 +203,6 @@ class Lifecycle:
         """End the watching."""
         self._closing.set()
 
-    def converge(self, app_id: str) -> None:
-        """One worker's round: step after step until there is none left."""
-        while not self._closing.is_set():
-            ticket = self.registry.ticket(app_id)
-            try:
-                if not self.deployer.step(ticket):
-                    self.deployer.replicas.look_at(app_id)
-                    return
-            except Interrupted:
-                continue
-            except SupervisorUnavailable as error:
-                log.warning("%s: %s", app_id, error)
-                self._closing.wait(1.0)
-            except NoRoom as error:
-                self._no_room(app_id, error, ticket)
-            except AppFailed as error:
-                self._fail(app_id, error.failure, ticket)
-            except Exception as error:
-                log.exception("%s: a step stumbled", app_id)
-                text = str(error) if isinstance(error, HostdError) else f"{type(error).__name__}: {error}"
-                self._fail(app_id, Failure(outcomes.kind_of(error), text), ticket)
-                self._closing.wait(1.0)  # what can't be done may be tried again, but not in a hot loop
-
-    def _no_room(self, app_id: str, error: NoRoom, ticket: Ticket) -> None:
-        """A deploy fails for it; what may sleep sleeps on; what may not is tried again."""
-        app = self.registry.peek(app_id)
-        if app is None or app.target != app.release:
-            self._fail(app_id, Failure(FailureKind.OUT_OF_MEMORY, str(error)), ticket)
-            return
-        say(self.layout.app(app_id).log, f"start: {error}")
-        if not self.deployer.sleeper.may_ever(app):
-            self._closing.wait(2.0)
-            return
-        with contextlib.suppress(Interrupted):
-            self.registry.note(ticket, app_id, status=Status.SLEEPING, pid=None, restart=False)
-
-    def _fail(self, app_id: str, failure: Failure, ticket: Any) -> None:
-        try:
-            self.deployer.fail(ticket, failure)
-        except (Interrupted, UnknownApp):
-            return
-        except SupervisorUnavailable as error:
-            log.warning("%s: %s", app_id, error)
-
     def _ask(self, app_id: str, decide: Any, *, durable: bool = True) -> App:
         app = self.registry.ask(app_id, decide, durable=durable)
         self.workers.wake(app_id)
@@ -250,3 +219,7 @@ def _is_stopped(app: App) -> bool:
 
 def _asked_to_run(status: Status) -> dict[str, Any]:
     return {"wish": Wish.RUNNING, "status": status, "error": None}
+
+
+def _asked_to_start_anew() -> dict[str, Any]:
+    return _asked_to_run(Status.STARTING) | {"restart": True, "pid": None}

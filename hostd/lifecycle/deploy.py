@@ -19,6 +19,7 @@ from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.replicas import Replicas
 from hostd.lifecycle.sleeping import Sleeper
 from hostd.lifecycle.takeover import Takeover
+from hostd.lifecycle.told import is_outdated, serves_well
 from hostd.models import App, Asked, Failure, Status, Step, Strategy, Wish
 from hostd.runlog import say
 from hostd.settings import Settings
@@ -53,6 +54,7 @@ class Deployer:
             return self.remove(app)
         if app.wish is Wish.STOPPED:
             return self.halt(ticket, app)
+        self.drainer.end_outdated(app)
         if app.status is Status.FAILED:
             return False
         if app.target != app.release:
@@ -104,8 +106,8 @@ class Deployer:
             raise
 
     def _bring_back(self, ticket: Ticket, app: App) -> App:
-        """What ran before supervisord or hostd was killed serves again while its successor is on its way."""
-        if app.release is None or app.files_in is not None or self.registry.serving(app.app_id) is not None:
+        """What ran before a kill, or for another visibility, serves again while its successor comes."""
+        if app.release is None or app.files_in is not None or serves_well(self.layout, self.registry, app):
             return app
         state = self.supervisor.state(program_name(app.app_id, app.release))
         if app.status is Status.RUNNING or app.restart or (state is not None and state.alive):
@@ -129,6 +131,8 @@ class Deployer:
         """See that the release runs and serves: start it, or wait for one that supervisord restarted."""
         name = program_name(app.app_id, app.target)
         state = self.supervisor.state(name)
+        if state is not None and state.alive and is_outdated(self.layout, self.registry, app, app.target):
+            return self.restart(ticket, app)
         if state is not None and state.alive and app.port and self.launcher.ports.hold(name, app.port):
             serving = outcomes.serving(self._release(app, app.target), app.port, state.pid)
             if self.registry.serving(app.app_id) == serving and state.pid == app.pid:
@@ -208,7 +212,7 @@ class Deployer:
         folder, release = self.layout.app(app.app_id), self._release(app, app.target)
         self.registry.progress(ticket, app.app_id, Step.SWITCHING)
         bundles.point_at(folder, release)
-        minutes = self._drain_minutes(app) if self.registry.serving(app.app_id) else 0
+        minutes = self.drainer.minutes(app) if self.registry.serving(app.app_id) else 0
         changes: dict[str, Any] = {
             "release": app.target,
             "error": None,
@@ -229,21 +233,12 @@ class Deployer:
         self.launcher.drop_others(app, app.target, *drained(self.registry.get(app.app_id)))
         outcomes.sweep(folder, self.registry.get(app.app_id), self.settings.retain_releases)
 
-    def _drain_minutes(self, app: App) -> float:
-        """How long the sessions of the release that served until now may go on: its own setting."""
-        chosen = outcomes.asked(self._release(app, app.release or 0)).options.drain_minutes
-        return self.settings.drain_minutes if chosen is None else chosen
-
     def _serve(self, ticket: Ticket, app: App, port: int, **changes: Any) -> None:
         """Open the route, in the same moment as whoever reads ``running`` can."""
         state = self.supervisor.state(program_name(app.app_id, app.target))
-        found: dict[str, Any] = {
-            "status": Status.RUNNING,
-            "port": port,
-            "pid": state.pid if state else None,
-            "restart": False,
-        }
-        serving = outcomes.serving(self._release(app, app.target), port, state.pid if state else 0)
+        pid = state.pid if state else None
+        found: dict[str, Any] = {"status": Status.RUNNING, "port": port, "pid": pid, "restart": False}
+        serving = outcomes.serving(self._release(app, app.target), port, pid or 0)
         self.registry.note(ticket, app.app_id, serve=serving, **found, **changes)
 
     def _release(self, app: App, number: int) -> ReleaseLayout:

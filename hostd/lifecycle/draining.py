@@ -14,9 +14,11 @@ from typing import Any
 from hostd import bundles
 from hostd.errors import HostdError
 from hostd.layout import Layout, program_name
+from hostd.lifecycle import outcomes
 from hostd.lifecycle.launching import Launcher
 from hostd.lifecycle.registry import Registry
 from hostd.lifecycle.replicas import Replicas
+from hostd.lifecycle.told import is_outdated
 from hostd.models import App, Draining
 from hostd.runlog import say
 from hostd.supervisor import ProcessState
@@ -97,6 +99,19 @@ class Drainer:
         for old in self.registry.get(app_id).draining:
             if old.ended:
                 self.end(app_id, old.release)
+
+    def end_outdated(self, app: App) -> None:
+        """End those that were started as a public app's and are no more: they may hold strangers' sockets."""
+        if not app.access.is_public:
+            for number in drained(app):
+                if is_outdated(self.layout, self.registry, app, number):
+                    self.end(app.app_id, number)
+
+    def minutes(self, app: App) -> float:
+        """How long the sessions of the release that served until now may go on: its own setting."""
+        release = self.layout.app(app.app_id).release(app.release or 0)
+        chosen = outcomes.asked(release).options.drain_minutes
+        return self.launcher.settings.drain_minutes if chosen is None else chosen
 
     def _change(self, app_id: str, number: int, **changes: Any) -> None:
         def decide(app: App) -> dict[str, Any]:

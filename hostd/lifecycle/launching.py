@@ -154,7 +154,8 @@ class Launcher:
             self.owners.make_door(app.app_id, self.layout.door(port).parent)
         asked = outcomes.asked(app_layout.release(number))
         secrets = app_layout.secrets_toml(name) if self.vault.has_any(app.app_id, number) else None
-        app = replace(app, uid=self.owners.user(app.app_id))
+        now = self.registry.peek(app.app_id) or app  # its access may have changed since the worker began
+        app = replace(now, uid=self.owners.user(app.app_id))
         spec = launch_spec(self.settings, app, app_layout, asked, port, secrets=secrets)
         store.write_json(self.layout.spec(name), spec)
         program = programs.app_program(self.layout, name, app_layout.log)

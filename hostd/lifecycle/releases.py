@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from hostd import bundles
-from hostd.access import Access
+from hostd.access import Access, Change, unchanged
 from hostd.errors import Conflict, Invalid, UnknownApp, UnknownRelease
 from hostd.health import Ports
 from hostd.layout import AppLayout, Layout, ReleaseLayout, program_name
@@ -65,10 +65,16 @@ class Releases:
         return app
 
     def update(
-        self, app_id: str, name: str | None, wanted: Wanted, scale: Mapping[str, Any] = _AS_IT_IS
+        self,
+        app_id: str,
+        name: str | None,
+        wanted: Wanted,
+        scale: Mapping[str, Any] = _AS_IT_IS,
+        access: Change = unchanged,
     ) -> tuple[App, int | None]:
         """Rename, rescale; and ask for a new release if anything of it is another. Its number, or None.
 
+        ``access`` is applied with a new release, so that it begins with it; without one it is not.
         Raises Invalid, UnknownApp, DiskFull.
         """
         changes: dict[str, Any] = {} if name is None else {"name": bundles.check_name(name)}
@@ -81,12 +87,12 @@ class Releases:
                 changes = {}
             if wanted.empty:
                 return self._ask(app_id, lambda _: changes), None
-            return self._release(current, wanted, changes, even_if_same=False)
+            return self._release(current, wanted, changes, access, even_if_same=False)
 
     def release(self, app_id: str, wanted: Wanted) -> int:
         """Lay down a new release and ask for it; its number. Raises Invalid, UnknownApp, DiskFull."""
         with self._updating[app_id]:
-            number = self._release(self.registry.get(app_id), wanted, {}, even_if_same=True)[1]
+            number = self._release(self.registry.get(app_id), wanted, {}, unchanged, even_if_same=True)[1]
         assert number is not None  # noqa: S101 - for the type checker
         return number
 
@@ -120,7 +126,7 @@ class Releases:
             raise Conflict(f"Release {number} does not drain; only a release that was replaced does.")
 
     def _release(
-        self, current: App, wanted: Wanted, changes: dict[str, Any], *, even_if_same: bool
+        self, current: App, wanted: Wanted, changes: dict[str, Any], access: Change, *, even_if_same: bool
     ) -> tuple[App, int | None]:
         """Lay down the next release, outside the registry's lock, and ask for it if it is another."""
         app_id, folder = current.app_id, self.layout.app(current.app_id)
@@ -142,7 +148,7 @@ class Releases:
                     self.vault.carry(app_id, current.target, number)
                 else:
                     self.vault.keep(folder, app_id, number, changed)
-                return asked | _asked_to_run(now, number)
+                return asked | {"access": access(now.access)} | _asked_to_run(now, number)
 
             return self._ask(app_id, decide), number
         finally:
