@@ -139,6 +139,7 @@ def _gateway(
         trusted_proxies=settings.trusted_proxies,
         hand_over=layout.hand_over if settings.hand_over else None,
         whose=people.whose,
+        is_one_sign_in=people.is_one_sign_in,
         sign_in="/sign-in",
         origins=settings.origins,
         public_base=settings.public_base,

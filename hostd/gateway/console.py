@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hostd.gateway import cookies
@@ -10,27 +11,28 @@ from hostd.gateway.head import Head
 from hostd.gateway.page import Page
 from hostd.gateway.pages import Answer, problem
 from hostd.gateway.paths import Place
-from hostd.gateway.proof import UNREAD, proof_of, shows
+from hostd.gateway.proof import ALONE, UNREAD, proof_of, shows
+from hostd.people.cookies import values
 
 if TYPE_CHECKING:
     from hostd.gateway.response import ResponseReader
 
-COOKIE = b"hostd-console"
-"""What the console's cookie is called (hostd/people/cookies.py), the prefix left aside."""
-ALONE = (
-    b"X-Frame-Options: DENY\r\nContent-Security-Policy: frame-ancestors 'none'\r\n"
-    b"Cross-Origin-Opener-Policy: same-origin\r\nX-Content-Type-Options: nosniff\r\n"
-)
-"""Nobody frames these answers, nor keeps a hand on their window."""
+_ALONE = "".join(f"{name}: {value}\r\n" for name, value in ALONE).encode("ascii")
 
 
 def proof(cookie: bytes) -> bytes:
     """What a WebSocket of the console must show that comes with this Cookie field; b'' for nothing."""
-    return proof_of(list(cookies.values(cookie, COOKIE, most=None)), b"console")
+    return proof_of(list(values(cookie, *cookies.CONSOLES, most=None)), b"console")
 
 
-def refused(head: Head, place: Place) -> Answer | None:
-    """The answer to a request that a page of an app may have made with its visitor's cookies."""
+def refused(head: Head, place: Place, is_one_sign_in: Callable[[bytes], bool]) -> Answer | None:
+    """The answer to a request that a page of an app may have made with its visitor's cookies.
+
+    Or that comes with the console's cookie of another sign-in: another host of the same domain can put one
+    there (``Domain=``), and have the visitor work, unawares, in somebody else's name.
+    """
+    if (head.websocket or is_page(place)) and not is_one_sign_in(head.get(b"cookie")):
+        return problem(403, "Two sign-ins are mixed here. Delete this site's cookies, and sign in again.")
     if head.websocket:
         if not shows(place, proof(head.get(b"cookie"))):
             return problem(403, "Open the console in a tab of its own: its WebSocket came without its proof.")
@@ -55,7 +57,7 @@ class ConsolePage(Page):
 
     def on_head(self, status: int, raw: bytes, reader: ResponseReader) -> bytes:
         """The response begins."""
-        return super().on_head(status, raw[:-2] + ALONE + b"\r\n", reader)
+        return super().on_head(status, raw[:-2] + _ALONE + b"\r\n", reader)
 
     def marked(self, before: bytes, after: bytes) -> bytes:
         """The page with the script that shows the proof; without a cookie there is nothing to prove."""

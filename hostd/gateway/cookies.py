@@ -6,7 +6,6 @@ Their names are ``hostd`` and whatever begins with ``hostd-``, also behind the p
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 _NAME = rb"(?:__(?:host|secure|http|host-http)-)?hostd(?:-[^=;\r\n]*)?"
 _OURS = re.compile(_NAME, re.IGNORECASE)
@@ -14,24 +13,28 @@ _HINT = re.compile(rb"hostd", re.IGNORECASE)
 
 LINK = b"hostd-link"
 """Holds the secret of an app's link, on that app's path alone."""
-_MOST = 4
-"""Values of one name that are looked at: a page may have set more, on other paths."""
+LINKS = (LINK, b"__Secure-" + LINK)
+CONSOLES = (b"hostd-console", b"__Secure-hostd-console")
+"""What the console's cookie is called (hostd/people/cookies.py), on http and https."""
 
 ACTS_BEYOND = (
     *("service-worker-allowed", "cross-origin-opener-policy", "clear-site-data"),
-    *("strict-transport-security", "alt-svc"),
+    *("strict-transport-security", "alt-svc", "nel", "report-to", "reporting-endpoints"),
+    *("secure-session-registration", "sec-session-registration", "use-as-dictionary", "set-login"),
 )
 _NOT_FOR_APPS = re.compile(
     rb"\r\n(?:set-cookie:[ \t=]*"
     + _NAME
     + rb"[ \t]*(?=[=;\r])|(?:"
     + "|".join(ACTS_BEYOND).encode()
-    + rb"):)[^\r\n]*",
+    + rb")[ \t]*:)[^\r\n]*",
     re.IGNORECASE,
 )
 """Response fields that act on more than the app's own path: the platform's cookies; a service worker for the
 whole origin, console included; a hand kept on the console's window; everybody's cookies deleted; how the
-whole host is reached."""
+whole host is reached; where reports about the whole origin go (Network Error Logging, Reporting API);
+sessions and sign-ins of the origin (Device Bound Session Credentials, FedCM); dictionaries that other answers
+are compressed with (RFC 9842)."""
 
 
 def is_ours(name: bytes) -> bool:
@@ -51,17 +54,6 @@ def ours(field: bytes) -> bytes:
     if not _HINT.search(field):
         return b""
     return b"; ".join(pair.strip() for pair in field.split(b";") if is_ours(_name(pair)))
-
-
-def values(field: bytes, name: bytes, most: int | None = _MOST) -> Iterator[bytes]:
-    """The values of the cookies called ``name``, with __Secure- or without; None is all of them."""
-    found = 0
-    for pair in field.split(b";"):
-        if _name(pair).removeprefix(b"__Secure-") == name:
-            yield pair.partition(b"=")[2].strip()
-            found += 1
-            if found == most:
-                return
 
 
 def for_visitor(head: bytes) -> bytes:

@@ -14,17 +14,18 @@ MAX_FIELDS = 128
 Field = tuple[bytes, bytes, bytes]
 """A header's name in lower case, and name and value as they came."""
 
-OURS = (b"x-hostd-",)
-"""How the names begin by which the gateway tells an app who is looking: nobody else may send them."""
 STRIPPED = (
-    *OURS,
+    b"x-hostd-",  # by which the gateway itself tells an app who is looking
     *(b"x-forwarded-", b"forwarded", b"x-real-ip", b"remote-", b"x-remote-", b"x-auth-", b"x-authenticated-"),
     *(b"x-streamlit-user", b"x-webauth-", b"x-authentik-", b"x-pomerium-", b"x-vouch-", b"x-token-"),
     *(b"tailscale-user-", b"cf-access-", b"x-goog-authenticated-user-", b"x-goog-iap-", b"x-amzn-oidc-"),
     *(b"x-ms-client-principal", b"ssl-client-", b"x-ssl-client-", b"x-client-cert", b"x-user-"),
 )
-"""How header names begin that only a trusted proxy may send: where a request came from, and whose it is.
-Some servers take _ for -, so here both are the same."""
+"""How header names begin that no client may send: where a request came from, and whose it is. Some servers
+take _ for -, so here both are the same."""
+_FROM_PROXIES = frozenset((b"forwarded", b"x-real-ip"))
+"""What a trusted proxy may send of them, beside X-Forwarded-For, -Proto and -Host: where a request came
+from. Whose it is it may have got from anybody."""
 
 _HOP_BY_HOP = frozenset(
     (
@@ -156,18 +157,18 @@ class Head:
 
 
 class Forwarding:
-    """The X-Forwarded-* lines of one client's connection; ``stripped`` begins what it may not send.
+    """The X-Forwarded-* lines of one client's connection; ``believed`` are others that it may send.
 
     ``trusted``: the client is a proxy that may say itself where a request came from.
     """
 
-    __slots__ = ("_peer", "_scheme", "stripped", "trusted")
+    __slots__ = ("_peer", "_scheme", "believed", "trusted")
 
     def __init__(self, peer: str, scheme: str, *, trusted: bool) -> None:
         self._peer = peer.encode("latin-1")
         self._scheme = scheme.encode("latin-1")
         self.trusted = trusted
-        self.stripped: tuple[bytes, ...] = OURS if trusted else STRIPPED
+        self.believed = _FROM_PROXIES if trusted else frozenset()
 
     def lines(self, head: Head) -> bytes:
         """The fields that tell the app where a request came from."""
@@ -197,14 +198,16 @@ def upstream_head(
     ``console``. ``local_host`` is the Host for HTTP/1.0 clients that name none. ``whole``: whatever the
     visitor has already, all of it, and not compressed. ``more`` are fields of this one request.
     """
+    lines = b"" if whole else head.console_lines if console else head.lines
+    if not lines:
+        dropped = _dropped(head) | _SHORTENING if whole else _dropped(head)
+        lines = _lines(head, forwarding, local_host, dropped, console)
     if whole:
-        identity = b"Accept-Encoding: identity\r\n"
-        lines = _lines(head, forwarding, local_host, _dropped(head) | _SHORTENING, console) + identity
+        lines += b"Accept-Encoding: identity\r\n"
     elif console:
-        lines = head.console_lines
-        lines = head.console_lines = lines or _lines(head, forwarding, local_host, _dropped(head), console)
+        head.console_lines = lines
     else:
-        lines = head.lines = head.lines or _lines(head, forwarding, local_host, _dropped(head), console)
+        head.lines = lines
     question, query = head.target.partition(b"?")[1:]
     return b"%b %b%b%b HTTP/1.1\r\n%b%b\r\n" % (head.method, path, question, query, lines, more)
 
@@ -212,11 +215,11 @@ def upstream_head(
 def _lines(
     head: Head, forwarding: Forwarding, local_host: bytes, dropped: frozenset[bytes], console: bool
 ) -> bytes:
-    stripped = forwarding.stripped
+    believed = forwarding.believed
     lines = [
         b"%b: %b\r\n" % (name, value if console or low != b"cookie" else without_ours(value))
         for low, name, value in head.fields
-        if low not in dropped and not low.replace(b"_", b"-").startswith(stripped)
+        if low not in dropped and (low in believed or not low.replace(b"_", b"-").startswith(STRIPPED))
     ]
     if not head.get(b"host"):
         lines.append(b"Host: %b\r\n" % local_host)

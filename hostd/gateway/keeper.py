@@ -24,6 +24,7 @@ from hostd.gateway.pages import Answer, Pages, Trouble, problem, wants_page
 from hostd.gateway.paths import GENERATION, LINK, TICKET, Place
 from hostd.gateway.proof import from_another_page, proof_of, shows
 from hostd.models import Route, RoutingTable
+from hostd.people.cookies import values
 from hostd.viewer import header_lines
 
 _LINK_SECONDS = 180 * 24 * 3600
@@ -34,6 +35,10 @@ class Sight:
     """Somebody may see an app: ``person`` (None: by link, or anybody)."""
 
     person: Viewer | None = None
+
+
+ANYBODY = Sight()
+"""Nobody needs to be asked."""
 
 
 class End(Protocol):
@@ -66,7 +71,7 @@ class Keeper:
             return self._entrance(head, place, route)
         access = route.access
         if access is None:
-            return Sight()
+            return ANYBODY
         cookie = self._cookie(head, place)
         sight = self._sight(access, cookie)
         if sight is not None:
@@ -79,7 +84,7 @@ class Keeper:
             return b""
         field, name = head.get(b"cookie"), self._options.view_cookie.encode("ascii")
         pairs = (pair.strip().partition(b"=") for pair in field.split(b";"))
-        values = [value for key, _, value in pairs if key == name or key.endswith(cookies.LINK)]
+        values = [value for key, _, value in pairs if key == name or key in cookies.LINKS]
         return proof_of(values, b"app " + place.app_id.encode("latin-1"))
 
     def _strange(self, head: Head, place: Place, route: Route) -> Answer | None:
@@ -110,7 +115,7 @@ class Keeper:
         person = self._whose(cookie)
         if access.admits(person):
             return Sight(person)
-        if any(access.opens_with(secret) for secret in cookies.values(cookie, cookies.LINK)):
+        if any(access.opens_with(secret) for secret in values(cookie, *cookies.LINKS)):
             return Sight(person)
         return None
 

@@ -15,6 +15,11 @@ def nobody(_cookie: bytes) -> Viewer | None:
     return None
 
 
+def mixes_none(_cookie: bytes) -> bool:
+    """Whether a Cookie field is of one sign-in, where there is none."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayOptions:
     """Times are seconds.
@@ -28,6 +33,7 @@ class GatewayOptions:
     ``wake_hold`` is how long a request is held for an app that starts. ``whose`` tells from a Cookie field
     who is looking; it is asked at every request for an app that is not public, and again every ``recheck``
     for each open WebSocket. ``sign_in`` is the path of the sign-in page behind the prefix, '' for none.
+    ``is_one_sign_in`` tells whether the console's cookie and that of who looks are of one sign-in.
     ``origins`` says whether apps have origins of their own; then ``public_base`` is the main host's URL, and
     ``view_cookie`` the name of the cookie that ``whose`` reads.
     """
@@ -45,6 +51,7 @@ class GatewayOptions:
     max_connections_per_app: int = 500
     hand_over: Path | None = None
     whose: Callable[[bytes], Viewer | None] = nobody
+    is_one_sign_in: Callable[[bytes], bool] = mixes_none
     sign_in: str = ""
     recheck: float = 2.0
     origins: Origins = field(default_factory=lambda: Origins(""))

@@ -17,8 +17,11 @@ from hostd.gateway.head import Head
 from hostd.gateway.options import GatewayOptions
 from hostd.gateway.pages import Answer, problem
 from hostd.gateway.paths import TICKET, Place, locate
+from hostd.gateway.proof import ALONE, IN_A_TAB
 from hostd.gateway.refusal import Refused
-from hostd.gateway.tickets import NONCE, Tickets, Visitors, digest, safe_path
+from hostd.gateway.tickets import Tickets, Visitors, safe_path
+from hostd.people.cookies import values
+from hostd.people.sessions import digest
 
 _PRIVATE = (("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer"))
 _NONCE_SECONDS = 900
@@ -36,6 +39,7 @@ class OwnHosts:
         self._tickets = Tickets()
         self._visitors = Visitors()
         self._name = "__Host-Http-hostd" if self._secure else "hostd"
+        self._nonce = "__Host-hostd-ticket" if self._secure else "hostd-ticket"
 
     def locate(self, head: Head) -> Place:
         """Where a request leads. Raises Refused, also for a host below the domain that is no app's."""
@@ -63,6 +67,15 @@ class OwnHosts:
         where = (self._origins.url(place.app_id).encode("ascii") + rest + question + query).decode("latin-1")
         return _onward(where) if b"/sign-in" in head.get(b"referer") else _redirect(where, 307)
 
+    def strange(self, head: Head, place: Place) -> Answer | None:
+        """The answer to a WebSocket that a page of another host opens: the hosts of apps are one site, so
+        that browsers send cookies with it.
+        """
+        opened_by = head.get(b"origin").partition(b"://")[2]
+        if place.at_root and head.websocket and opened_by and _name(opened_by) != _name(head.get(b"host")):
+            return problem(403, "This WebSocket was opened by a page of another host.")
+        return None
+
     def cookie(self, field: bytes, app_id: str) -> bytes:
         """What the Cookie field of an app's own host says, as the main host would say it."""
         name, said = self._name.encode("ascii"), []
@@ -70,7 +83,7 @@ class OwnHosts:
             key, _, own = pair.strip().partition(b"=")
             if key == name and (value := self._visitors.value(app_id, own)) is not None:
                 said.append(self._options.view_cookie.encode("ascii") + b"=" + value)
-            elif key.endswith(cookies.LINK):
+            elif key in cookies.LINKS:
                 said.append(pair.strip())
         return b"; ".join(said)
 
@@ -82,11 +95,16 @@ class OwnHosts:
         back = b"/" + (place.rest or b"") + b"".join(head.target.partition(b"?")[1:])
         about = f"n={digest(nonce.encode())}&next={quote(back, safe='')}"
         where = f"{self._options.public_base}/apps/{place.app_id}/{TICKET.decode()}?{about}"
-        cookie = self._cookie(NONCE.decode(), nonce, f"; Max-Age={_NONCE_SECONDS}")
+        cookie = self._cookie(self._nonce, nonce, f"; Max-Age={_NONCE_SECONDS}")
         return Answer(303, (("Location", where), *_PRIVATE, ("Set-Cookie", cookie)))
 
     def ticket(self, head: Head, place: Place) -> Answer:
-        """On the main host, for a visitor who is signed in: back to the app, with a ticket."""
+        """On the main host, for a visitor who is signed in: back to the app, with a ticket.
+
+        Apps whose ids can be no host's name have pages on the main host: they must not read it.
+        """
+        if head.get(b"sec-fetch-dest") not in IN_A_TAB:
+            return problem(403, "Tickets are for people: open the app in a tab of its own.")
         asked = parse_qs(head.target.partition(b"?")[2].decode("latin-1"))
         value = self._value(head.get(b"cookie"))
         if value is None:
@@ -100,7 +118,7 @@ class OwnHosts:
     def redeem(self, head: Head, place: Place) -> Answer:
         """On the app's host: the ticket becomes the cookie that says who looks."""
         ticket = (place.rest or b"").removeprefix(TICKET + b"/").decode("latin-1")
-        nonces = list(cookies.values(head.get(b"cookie"), NONCE))
+        nonces = list(values(head.get(b"cookie"), self._nonce.encode("ascii")))
         value = self._tickets.redeem(ticket, place.app_id, nonces)
         if value is None:
             return problem(403, "This ticket is not good any more. Open the app's own address again.")
@@ -122,6 +140,10 @@ class OwnHosts:
         return f"{name}={value}; Path=/{more}; HttpOnly; SameSite=Lax{self._secure}"
 
 
+def _name(host: bytes) -> bytes:
+    return host.strip().lower().partition(b":")[0].rstrip(b".")
+
+
 def _redirect(where: str, status: int = 303) -> Answer:
     return Answer(status, (("Location", where), *_PRIVATE))
 
@@ -131,5 +153,5 @@ def _onward(where: str) -> Answer:
     page allows on its own host only (form-action, Content Security Policy Level 3).
     """
     link = f'<!doctype html><title>hostd</title><a href="{escape(where)}">{escape(where)}</a>'
-    fields = (("Content-Type", "text/html; charset=utf-8"), ("Refresh", f"0; url={where}"), *_PRIVATE)
-    return Answer(200, fields, link.encode("latin-1", "replace"))
+    fields = (("Content-Type", "text/html; charset=utf-8"), ("Refresh", f"0; url={where}"))
+    return Answer(200, (*fields, *_PRIVATE, *ALONE), link.encode("latin-1", "replace"))

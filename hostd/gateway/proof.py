@@ -17,8 +17,17 @@ from hostd.gateway.affinity import ASSETS
 from hostd.gateway.head import Head
 from hostd.gateway.paths import Place
 
+ALONE = (
+    ("X-Frame-Options", "DENY"),
+    ("Content-Security-Policy", "frame-ancestors 'none'"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("X-Content-Type-Options", "nosniff"),
+)
+"""Fields of an answer that nobody frames, nor keeps a hand on its window."""
+IN_A_TAB = (b"", b"document")
 UNREAD = (b"", b"document", b"image", b"manifest")
-"""What a page is asked for as (Fetch Metadata, W3C) when no script of another page gets to read it."""
+"""What a page is asked for as (Fetch Metadata, W3C): in a tab; and when no script of another page gets to
+read it."""
 _ACTS = (b"_stcore/agent", b"_stcore/script")
 """Streamlit's own endpoints that run the app for whoever asks."""
 

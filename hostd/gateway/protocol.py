@@ -10,6 +10,7 @@ from hostd.gateway.console import ConsolePage, opens_page, refused
 from hostd.gateway.exchange import Exchange
 from hostd.gateway.hand_over import HandedOver
 from hostd.gateway.head import MAX_HEAD, Field, Head, upstream_head
+from hostd.gateway.keeper import ANYBODY, Sight
 from hostd.gateway.page import Page, generation, is_page
 from hostd.gateway.pages import Answer, Trouble, problem, redirect, sleeping_health
 from hostd.gateway.paths import GENERATION, Kind, Place, locate
@@ -136,19 +137,26 @@ class GatewayProtocol(Reading):
             return self._shared(head, place.rest or b"")
         if place.kind is _CONSOLE:
             return self._console(head, place)
-        hosts = self.gateway.keeper.hosts
-        if hosts is not None and (moved := hosts.moved(head, place)) is not None:
-            return self._reply(head, moved)
         route = self.gateway.lookup().apps.get(place.app_id)
-        told = b""
-        if route is not None and (route.access is not None or place.link):
-            sight = self.gateway.keeper.ask(head, place, route)
-            if isinstance(sight, Answer):
-                return self._reply(head, sight)
-            told = self.gateway.keeper.lines(sight, route)
-        answer = self._own_answer(head, place, route)
-        if answer is not None or route is None:
+        sight = self._sight(head, place, route)
+        answer = sight if isinstance(sight, Answer) else self._own_answer(head, place, route)
+        if answer is not None or route is None or isinstance(sight, Answer):
             return self._reply(head, answer or self.gateway.pages.for_route(head, 404, None, None))
+        return self._passed_on(head, place, route, self.gateway.keeper.lines(sight, route))
+
+    def _sight(self, head: Head, place: Place, route: Route | None) -> Sight | Answer:
+        """What the keeper says to a request for an app."""
+        keeper = self.gateway.keeper
+        if keeper.hosts is not None:
+            elsewhere = keeper.hosts.moved(head, place) or keeper.hosts.strange(head, place)
+            if elsewhere is not None:
+                return elsewhere
+        if route is not None and (route.access is not None or place.link):
+            return keeper.ask(head, place, route)
+        return ANYBODY
+
+    def _passed_on(self, head: Head, place: Place, route: Route, told: bytes) -> Turn:
+        """One exchange with the app, which is ``told`` who looks."""
         if not place.pings:
             self.gateway.seen[place.app_id] = monotonic()
         page = is_page(head, place, route)
@@ -166,7 +174,9 @@ class GatewayProtocol(Reading):
 
     def _console(self, head: Head, place: Place) -> Turn:
         route = self.gateway.lookup().console
-        answer = self._own_answer(head, place, route) or refused(head, place)
+        answer = self._own_answer(head, place, route) or refused(
+            head, place, self.gateway.options.is_one_sign_in
+        )
         if answer is not None:
             return self._reply(head, answer)
         target = choose(self.gateway.sessions, self.gateway.loads, head, place, route, page=False)

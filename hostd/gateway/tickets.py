@@ -1,9 +1,9 @@
 """How a sign-in comes from the main host to an app's own: by a ticket that is good once.
 
 The app's host has no cookie of the main host's. So it sends a visitor there with the digest of a random
-value that it keeps as a cookie (``hostd-ticket``); the main host, which knows the visitor, sends them back
-with a ticket. It counts once, for a minute, for that app, and in the browser that has the random value:
-nobody can be signed in as somebody else by a link.
+value that it keeps as a cookie (``hostd-ticket``, on https with ``__Host-``); the main host, which knows the
+visitor, sends them back with a ticket. It counts once, for a minute, for that app, and in the browser that
+has the random value: nobody can be signed in as somebody else by a link.
 
 What it becomes is a value of its own, good for that app alone: a service worker of the app's may see its
 tickets, and must not get at more than the app has anyway.
@@ -11,7 +11,6 @@ tickets, and must not get at more than the app has anyway.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import secrets
 import time
@@ -19,7 +18,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
-NONCE = b"hostd-ticket"
+from hostd.people.sessions import digest
+
 _SECONDS = 60.0
 _MOST = 10_000
 _MOST_VISITORS = 100_000
@@ -84,11 +84,6 @@ class Visitors:
         """The main host's value that ``own`` stands for on this app's host."""
         known_app, value = self._known.get(digest(own), ("", b""))
         return value if known_app == app_id and value else None
-
-
-def digest(nonce: bytes) -> str:
-    """What is told of a random value: SHA-256."""
-    return hashlib.sha256(nonce).hexdigest()
 
 
 def safe_path(text: str) -> str:

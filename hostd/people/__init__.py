@@ -69,6 +69,17 @@ class People:
                 return found[0]
         return None
 
+    def is_one_sign_in(self, cookie_header: bytes) -> bool:
+        """Whether the console's sessions that a Cookie field opens are all that of who looks. No lock.
+
+        Another host of the same domain can set a cookie for this one, but not the view cookie of https.
+        """
+        viewing, consoles = self._directory.tables.viewing, self.cookies.console.encode()
+        opened = {digest(value) for value in values(cookie_header, consoles, most=None)}
+        views = (digest(value) for value in values(cookie_header, self._view))
+        view = next((each for each in views if each in viewing), "")
+        return all(each.view == view for each in self._directory.sessions if each.console in opened)
+
     def caller(self, bearer: bytes) -> Caller | None:
         """Who calls the API, by a bearer: of a console's session, or an API token. No I/O, no lock."""
         return self._called(digest(bearer))

@@ -80,13 +80,16 @@ class Cookies:
         return f"{name}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}"
 
 
-def values(header: bytes, name: bytes) -> Iterator[bytes]:
-    """The values of the cookies called ``name`` in a Cookie field (RFC 6265 section 4.2.1), a few at most."""
+def values(header: bytes, *names: bytes, most: int | None = _MOST) -> Iterator[bytes]:
+    """The values of the cookies called one of ``names`` in a Cookie field (RFC 6265 section 4.2.1).
+
+    A few at most; ``most`` None is all of them. A pair without '=' is nobody's.
+    """
     found = 0
     for pair in header.split(b";"):
         key, equals, value = pair.partition(b"=")
-        if equals and key.strip() == name:
+        if equals and key.strip() in names:
             yield value.strip()
             found += 1
-            if found == _MOST:
+            if found == most:
                 return

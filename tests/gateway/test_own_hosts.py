@@ -28,9 +28,8 @@ def get(host: str, path: str, *headers: str, method: str = "GET") -> bytes:
     return f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n".encode()
 
 
-@pytest.fixture
-def house(stack: ExitStack, backend: StartBackend) -> House:
-    """Apps below apps.example; Bob may see ``mine`` and ``other``, both private."""
+def opened(stack: ExitStack, backend: StartBackend, base: str, view_cookie: str) -> House:
+    """A platform that is reached as ``base``."""
     heads: list[bytes] = []
 
     def script(wire: Wire) -> None:
@@ -49,11 +48,23 @@ def house(stack: ExitStack, backend: StartBackend) -> House:
     apps = {"mine": private, "other": private, "open": replace(route, viewer_key=""), "Old_App": route}
     people = {name: Somebody(name.decode()) for name in (b"bob", b"eve")}
     options = GatewayOptions(
-        whose=whose(people), sign_in="/sign-in", recheck=0.02, public_base=BASE, public_scheme="http",
-        origins=Origins(BASE, "apps.example"),
+        whose=whose(people, view_cookie), sign_in="/sign-in", recheck=0.02, public_base=base,
+        public_scheme=urlsplit(base).scheme, origins=Origins(base, "apps.example"), view_cookie=view_cookie,
     )  # fmt: skip
     console = replace(CONSOLE_DOWN, status=Status.RUNNING, port=app.port)
     return House(stack.enter_context(running(apps, console, options)), app, people)
+
+
+@pytest.fixture
+def house(stack: ExitStack, backend: StartBackend) -> House:
+    """Apps below apps.example; Bob may see ``mine`` and ``other``, both private."""
+    return opened(stack, backend, BASE, "hostd")
+
+
+@pytest.fixture
+def on_https(stack: ExitStack, backend: StartBackend) -> House:
+    """The same behind a proxy that speaks https."""
+    return opened(stack, backend, "https://main.example", "__Host-hostd")
 
 
 def ask(house: House, request: bytes) -> Answer:
@@ -166,6 +177,64 @@ def test_a_sign_in_carries_over(house: House) -> None:
     assert ask(house, get("mine.apps.example", "/x", "Cookie: hostd=bob")).status == 401
     del house.people[b"bob"]
     assert ask(house, get("mine.apps.example", "/x", f"Cookie: {cookie}")).status == 401
+
+
+def test_only_a_person_in_a_tab_gets_a_ticket(house: House) -> None:
+    """An app whose id is no host's name stays on the main host: its page must not read others' tickets."""
+    _, way = local(ask(house, get("mine.apps.example", "/", ACCEPT)))
+    for dest in ("empty", "iframe", "object", "embed", "image", "script", "worker"):
+        asked = (ACCEPT, f"Sec-Fetch-Dest: {dest}", "Sec-Fetch-Site: same-origin", "Cookie: hostd=bob")
+        answer = ask(house, get("main.example", way, *asked))
+        assert answer.status == 403
+        assert b"~ticket" not in answer.body
+    answer = ask(house, get("main.example", way, ACCEPT, "Sec-Fetch-Dest: document", "Cookie: hostd=bob"))
+    assert local(answer)[0] == "mine.apps.example:8080"
+    assert answer.one("cross-origin-opener-policy") == b"same-origin"
+    assert answer.one("x-frame-options") == b"DENY"
+    assert answer.one("content-security-policy") == b"frame-ancestors 'none'"
+
+
+@pytest.mark.parametrize("app_id", ["mine", "open"])
+def test_a_socket_that_another_host_opens(house: House, app_id: str) -> None:
+    """The apps' hosts are one site: browsers send their cookies with it."""
+    host, cookie = f"{app_id}.apps.example:8080", entered(house, "mine", "bob")
+    for origin, status in (
+        ("http://other.apps.example:8080", 403), ("http://main.example:8080", 403), ("null", 403),
+        (f"http://{host}", 101), ("http://" + host.upper(), 101),
+    ):  # fmt: skip
+        with visit(house.port) as wire:
+            wire.send(get(host, "/_stcore/stream", *UPGRADE, f"Origin: {origin}", f"Cookie: {cookie}"))
+            assert int(wire.head().split(b" ")[1]) == status, origin
+
+
+def test_names_of_cookies_on_https(on_https: House) -> None:
+    """None can be set for several hosts: neither the one of the way there nor the one in the end."""
+    begun = ask(on_https, get("mine.apps.example", "/", ACCEPT))
+    nonce, (host, way) = cookie_of(begun), local(begun)
+    assert nonce.startswith("__Host-hostd-ticket=")
+    assert begun.one("set-cookie").endswith(b"; Secure")
+    answer = ask(on_https, get(host, way, ACCEPT, "Cookie: __Host-hostd=bob"))
+    tossed = nonce.removeprefix("__Host-")
+    for field in (tossed, f"__Secure-{tossed}", f"__Secure-{nonce}"):
+        redeemed = get("mine.apps.example", local(answer)[1], ACCEPT, f"Cookie: {field}")
+        assert ask(on_https, redeemed).status == 403
+        answer = ask(on_https, get(host, way, ACCEPT, "Cookie: __Host-hostd=bob"))
+    redeemed = get("mine.apps.example", local(answer)[1], ACCEPT, f"Cookie: {tossed}x; {nonce}")
+    cookie = cookie_of(ask(on_https, redeemed))
+    assert cookie.startswith("__Host-Http-hostd=")
+    value = cookie.partition("=")[2]
+    for field, status in ((cookie, 200), (f"hostd={value}", 401), (f"__Host-hostd={value}", 401)):
+        assert ask(on_https, get("mine.apps.example", "/x", f"Cookie: {field}")).status == status
+
+
+def test_an_old_id_that_can_be_no_hosts_name(house: House) -> None:
+    """It is private on the main host as well, by the sign-in there, and nowhere else."""
+    house.set("Old_App", access=PRIVATE)
+    answer = ask(house, get("main.example:8080", "/apps/Old_App/", ACCEPT))
+    assert (answer.status, answer.one("location")) == (303, b"/sign-in?next=%2Fapps%2FOld_App%2F")
+    assert ask(house, get("main.example:8080", "/apps/Old_App/x", "Cookie: hostd=bob")).status == 200
+    for host in ("Old_App.apps.example", "old_app.apps.example"):
+        assert ask(house, get(host, "/x", "Cookie: hostd=bob")).status == 404
 
 
 def test_somebody_else_is_told_so(house: House) -> None:

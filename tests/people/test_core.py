@@ -101,6 +101,26 @@ def test_sign_in_opens_views_and_calls(people: People) -> None:
     assert people.whose(f"{people.cookies.view}={opened.console}".encode()) is None
 
 
+def test_the_consoles_session_is_that_of_who_looks(people: People) -> None:
+    """Another host of the domain can set the console's cookie, and not the other."""
+    mine, other = people.sign_in("anna", PASSWORD), people.sign_in("root", PASSWORD)
+    view, console = (f"{name}=" for name in (people.cookies.view, people.cookies.console))
+
+    def is_one(*cookies: str) -> bool:
+        return people.is_one_sign_in("; ".join(cookies).encode())
+
+    assert is_one()
+    assert is_one(view + mine.view, console + mine.console)
+    assert is_one(view + mine.view)
+    assert is_one(view + "ended", console + "ended")
+    for tossed in (other.console, people.sign_in("anna", PASSWORD).console):
+        assert not is_one(view + mine.view, console + tossed)
+        assert not is_one(view + mine.view, console + mine.console, console + tossed)
+        assert not is_one(view + mine.view, console + tossed, console + mine.console)
+        assert not is_one(*[console + "x"] * 9, view + mine.view, console + tossed)
+        assert not is_one(console + tossed)
+
+
 def test_nothing_secret_is_kept(people: People, tmp_path: Path) -> None:
     """Files are this user's alone and hold no password, no cookie's value and no token."""
     opened = people.sign_in("anna", PASSWORD)
