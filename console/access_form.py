@@ -6,7 +6,7 @@ import zlib
 
 import streamlit as st
 
-from console.answers import App
+from console.answers import Access, App
 from console.desk import Desk, tell
 from console.texts import Say
 
@@ -26,15 +26,23 @@ def access_form(app: App, say: Say) -> dict[str, str] | None:
         given = {"visibility": visibility}
         for name in _NAMES:
             given[name] = st.text_input(
-                say(f"access_{name}"), ", ".join(getattr(access, name)), key=f"{name}_{app.app_id}_{seen}",
+                say(f"access_{name}"), _joined(access, name), key=f"{name}_{app.app_id}_{seen}",
                 help=say("access_names_help"),
             )  # fmt: skip
         if access.owner:
             st.caption(say("access_owner", name=access.owner))
         if not st.form_submit_button(say("access_save"), icon=":material/visibility:"):
             return None
-    before = {"visibility": access.visibility} | {name: ", ".join(getattr(access, name)) for name in _NAMES}
+    before = {"visibility": access.visibility} | {name: _joined(access, name) for name in _NAMES}
     return {name: value for name, value in given.items() if value != before[name]}
+
+
+def _joined(access: Access, field: str) -> str:
+    """As the API takes them: a comma in a group's name is %2C."""
+    names: tuple[str, ...] = getattr(access, field)
+    if field == "viewer_groups":
+        names = tuple(name.replace("%", "%25").replace(",", "%2C") for name in names)
+    return ", ".join(names)
 
 
 def secret_link(desk: Desk, app: App) -> None:

@@ -37,12 +37,12 @@ def header_lines(person: Viewer | None, key: str, at: int) -> bytes:
 
     ``X-Hostd-Signature: t=<at>,v1=<hex>`` is the HMAC-SHA256, by the app's key, of the time and the values
     of X-Hostd-User, -Email and -Groups, each behind a line feed. What is not printable ASCII, and %, comes
-    percent-encoded, as UTF-8.
+    percent-encoded, as UTF-8; so does a comma in a group, since commas stand between groups.
     """
     if person is None:
         return b""
     name, email = quote(person.name, _PRINTABLE), quote(person.email, _PRINTABLE)
-    groups = quote(",".join(sorted(person.groups)), _PRINTABLE)
+    groups = ",".join(quote(group, _PRINTABLE.replace(",", "")) for group in sorted(person.groups))
     signed = f"{at}\n{name}\n{email}\n{groups}".encode()
     signature = hmac.new(key.encode(), signed, hashlib.sha256).hexdigest()
     values = {"name": name, "email": email, "groups": groups, "is_logged_in": "true"}

@@ -13,26 +13,31 @@ from websockets.sync.client import connect
 
 
 class Session:
-    """One open session. ``base`` is the app's URL without its last slash."""
+    """One open session. ``base`` is the app's URL without its last slash; ``cookie`` is sent as well."""
 
-    def __init__(self, base: str, timeout: float = 60.0) -> None:
+    def __init__(self, base: str, timeout: float = 60.0, cookie: str = "") -> None:
         self.base = base
         self._timeout = timeout
-        self._cookies = httpx.get(f"{base}/_stcore/health", timeout=timeout, trust_env=False).cookies
+        self._own = [cookie] if cookie else []
+        health = f"{base}/_stcore/health"
+        asked = httpx.get(health, headers=self._fields(), timeout=timeout, trust_env=False)
+        self._cookies = asked.cookies
         self._xsrf = self._cookies.get("_streamlit_xsrf") or ""
         self.session_id = ""
         self._open = ExitStack()
         self._socket = self._connect()
 
+    def _fields(self, *more: str) -> dict[str, str]:
+        return {"Cookie": "; ".join((*self._own, *more))} if self._own or more else {}
+
     def _connect(self) -> Any:
         protocols: list[Any] = ["streamlit", self._xsrf or "PLACEHOLDER"]
         if self.session_id:
             protocols.append(self.session_id)
-        cookie = f"_streamlit_xsrf={self._xsrf}"
         opened = connect(
             f"{self.base.replace('http', 'ws', 1)}/_stcore/stream",
             subprotocols=protocols,
-            additional_headers={"Cookie": cookie} if self._xsrf else {},
+            additional_headers=self._fields(*([f"_streamlit_xsrf={self._xsrf}"] if self._xsrf else [])),
             compression=None,
             max_size=None,
             open_timeout=self._timeout,

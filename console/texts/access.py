@@ -15,7 +15,10 @@ ACCESS: dict[str, tuple[str, str]] = {
     "access_viewers": ("People", "可访问的人"),
     "access_viewer_groups": ("Groups", "可访问的组"),
     "access_collaborators": ("Collaborators, who may change it", "协作者（可以修改应用）"),
-    "access_names_help": ("Names with commas between.", "多个名称用逗号分隔。"),
+    "access_names_help": (
+        "Names with commas between; a comma in a group's name is %2C.",
+        "多个名称用逗号分隔；组名中的逗号写作 %2C。",
+    ),
     "access_owner": (
         "Owner: {name}. Owner, collaborators and admins always see it.",
         "所有者：{name}。所有者、协作者和管理员始终可以访问。",

@@ -31,7 +31,9 @@ def access_form(
     viewers: Annotated[
         str | None, Form(description="Who may see it: names or e-mail addresses, commas between")
     ] = None,
-    viewer_groups: Annotated[str | None, Form(description="Groups that may see it, commas between")] = None,
+    viewer_groups: Annotated[
+        str | None, Form(description="Groups that may see it, commas between; one in a name is %2C, % is %25")
+    ] = None,
     owner: Annotated[str | None, Form(description="Whose it is: a user's name")] = None,
     collaborators: Annotated[
         str | None, Form(description="Who may change it beside the owner: names, commas between")
@@ -68,6 +70,12 @@ def _people(name: str, text: str) -> tuple[str, ...]:
     return _names(name, text.lower())
 
 
+def _groups(name: str, text: str) -> tuple[str, ...]:
+    """Groups, written as an app is told them: a comma in one is %2C, and % is %25."""
+    parts = (part.replace("%2C", ",").replace("%2c", ",") for part in _names(name, text))
+    return tuple(part.replace("%25", "%") for part in parts)
+
+
 def _owner(name: str, text: str) -> str:
     found = _people(name, text)
     if len(found) > 1:
@@ -78,7 +86,7 @@ def _owner(name: str, text: str) -> str:
 _PARSERS: dict[str, Callable[[str, str], Any]] = {
     "visibility": _visibility,
     "viewers": _people,
-    "viewer_groups": _names,
+    "viewer_groups": _groups,
     "owner": _owner,
     "collaborators": _people,
 }
