@@ -212,19 +212,17 @@ class App:
 class Route:
     """Where the gateway sends the visitors of one app (or of the console).
 
-    ``port`` is the upstream's on 127.0.0.1, or None when nothing answers there now; then ``status``
-    chooses the page that visitors see. An app that is being updated keeps its old ``port``. ``release`` is
-    the one behind ``port``, and ``draining`` the ports of older ones whose sessions go on, newest first.
+    ``port`` is the upstream's on 127.0.0.1, or None when nothing answers there now; then ``status`` chooses
+    the page that visitors see. An app that is being updated keeps its old ``port``. ``release`` is the one
+    behind ``port``, and ``draining`` the ports of older ones whose sessions go on, newest first.
     ``streamlit`` is the version behind ``port`` ('1.67.0'), which decides what the page can be told, and
-    ``static`` the key of the platform's copy of its files for browsers, '' when there is none.
-    ``generation`` changes with each process of the app. ``wakes``: nothing answers now, but a request that
-    is held will be answered: the app sleeps, or starts again.
-
-    ``replicas`` are the active release's processes that take new sessions, by number; empty when there is
-    none but ``port``. ``leaving`` are the processes beside these, and beside ``draining``, whose sessions
-    go on, by release and number. ``sessions_per_replica`` is the limit of each, None for none.
-    ``pids`` are by port, where there is more than one. ``access`` says who may see it; None: everybody,
-    and then the app is not told who looks; else with ``viewer_key``.
+    ``static`` the key of the platform's copy of its files for browsers, '' when there is none. ``generation``
+    changes with each process of the app. ``wakes``: nothing answers now, but a request that is held will be
+    answered: the app sleeps, or starts again. ``replicas`` are the active release's processes that take new
+    sessions, by number; empty when there is none but ``port``. ``leaving`` are the processes beside these,
+    and beside ``draining``, whose sessions go on, by release and number. ``sessions_per_replica`` is the
+    limit of each, None for none. ``pids`` are by port, where there is more than one. ``access`` says who may
+    see it; None: everybody, and then the app is not told who looks; else with ``viewer_key``.
     """
 
     status: Status

@@ -60,15 +60,7 @@ class Views:
             error=self._failure(app.app_id, app.error, language),
             warning=self._failure(app.app_id, app.warning, language),
             deploying=DeployingOut.model_validate(app.deploying) if app.deploying else None,
-            draining=[
-                DrainingOut(
-                    release=old.release,
-                    since=old.since,
-                    until=old.until,
-                    connections=self._connections(app, old),
-                )
-                for old in app.draining
-            ],
+            draining=self._draining(app),
             options=OptionsOut.model_validate(app.options),
             scale=ScaleOut.model_validate(app.scale),
             access=AccessOut.model_validate(app.access),
@@ -78,6 +70,17 @@ class Views:
     def access_url(self, app_id: str) -> str:
         """Where an app's visitors go."""
         return self.origins.url(app_id)
+
+    def _draining(self, app: App) -> list[DrainingOut]:
+        return [
+            DrainingOut(
+                release=old.release,
+                since=old.since,
+                until=old.until,
+                connections=self._connections(app, old),
+            )
+            for old in app.draining
+        ]
 
     def _connections(self, app: App, old: Draining) -> int:
         return self.busy(old.port) + self.replicas.connections(app.app_id, old.release)
