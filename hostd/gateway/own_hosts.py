@@ -71,8 +71,8 @@ class OwnHosts:
         """The answer to a WebSocket that a page of another host opens: the hosts of apps are one site, so
         that browsers send cookies with it.
         """
-        opened_by = head.get(b"origin").partition(b"://")[2]
-        if place.at_root and head.websocket and opened_by and _name(opened_by) != _name(head.get(b"host")):
+        origin, host = head.get(b"origin"), head.get(b"host")
+        if place.at_root and head.websocket and origin and _name(origin.partition(b"://")[2]) != _name(host):
             return problem(403, "This WebSocket was opened by a page of another host.")
         return None
 

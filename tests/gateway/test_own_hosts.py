@@ -64,7 +64,7 @@ def house(stack: ExitStack, backend: StartBackend) -> House:
 @pytest.fixture
 def on_https(stack: ExitStack, backend: StartBackend) -> House:
     """The same behind a proxy that speaks https."""
-    return opened(stack, backend, "https://main.example", "__Host-hostd")
+    return opened(stack, backend, "https://main.example", "__Host-Http-hostd")
 
 
 def ask(house: House, request: bytes) -> Answer:
@@ -213,12 +213,12 @@ def test_names_of_cookies_on_https(on_https: House) -> None:
     nonce, (host, way) = cookie_of(begun), local(begun)
     assert nonce.startswith("__Host-hostd-ticket=")
     assert begun.one("set-cookie").endswith(b"; Secure")
-    answer = ask(on_https, get(host, way, ACCEPT, "Cookie: __Host-hostd=bob"))
+    answer = ask(on_https, get(host, way, ACCEPT, "Cookie: __Host-Http-hostd=bob"))
     tossed = nonce.removeprefix("__Host-")
     for field in (tossed, f"__Secure-{tossed}", f"__Secure-{nonce}"):
         redeemed = get("mine.apps.example", local(answer)[1], ACCEPT, f"Cookie: {field}")
         assert ask(on_https, redeemed).status == 403
-        answer = ask(on_https, get(host, way, ACCEPT, "Cookie: __Host-hostd=bob"))
+        answer = ask(on_https, get(host, way, ACCEPT, "Cookie: __Host-Http-hostd=bob"))
     redeemed = get("mine.apps.example", local(answer)[1], ACCEPT, f"Cookie: {tossed}x; {nonce}")
     cookie = cookie_of(ask(on_https, redeemed))
     assert cookie.startswith("__Host-Http-hostd=")
