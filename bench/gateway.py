@@ -66,13 +66,14 @@ SCENARIOS = (
 class Target:
     """Where the client connects, and whose CPU time is looked at (None: there is no proxy).
 
-    ``only_websockets``: what else it does is the same as another target's.
+    ``only_websockets``: what else it does is the same as another target's. ``cookie`` is sent to it.
     """
 
     name: str
     port: int
     pid: int | None = None
     only_websockets: bool = False
+    cookie: str = ""
     latency: dict[str, Samples] = field(default_factory=dict)
     cpu: dict[str, Samples] = field(default_factory=dict)
 
@@ -159,9 +160,10 @@ class Client(asyncio.Protocol):
             self.done.set_exception(exc or ConnectionError("closed too early"))
 
 
-async def drive(port: int, scenario: Scenario) -> list[float]:
-    """Run the scenario against ``port``; the seconds of each round trip."""
-    host = f"Host: 127.0.0.1:{port}\r\n"
+async def drive(target: Target, scenario: Scenario) -> list[float]:
+    """Run the scenario against ``target``; the seconds of each round trip."""
+    port, cookie = target.port, f"Cookie: {target.cookie}\r\n" if target.cookie else ""
+    host = f"Host: 127.0.0.1:{port}\r\n{cookie}"
     request = f"GET {peers.BASE}{scenario.path} HTTP/1.1\r\n{host}".encode()
     if scenario.size:
         first = request + peers.UPGRADE
@@ -185,7 +187,7 @@ def measure(target: Target, scenario: Scenario) -> tuple[float, float]:
     """(median latency, CPU per round trip), seconds."""
     before = cpu_of(target.pid) if target.pid else 0.0
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        times = runner.run(drive(target.port, scenario))
+        times = runner.run(drive(target, scenario))
     spent = cpu_of(target.pid) - before if target.pid else 0.0
     return statistics.median(times), spent / len(times)
 

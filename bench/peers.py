@@ -183,7 +183,11 @@ async def _nothing(_scope: Any, _receive: Any, _send: Any) -> None:
 
 def _serve_gateway(port: int, folder: str, backends: list[int]) -> None:
     routes = [Route(Status.RUNNING, backend, "bench", release=1) for backend in backends]
-    options = GatewayOptions(hand_over=None if folder == "-" else Path(folder))
+    serve(port, routes, GatewayOptions(hand_over=None if folder == "-" else Path(folder)))
+
+
+def serve(port: int, routes: list[Route], options: GatewayOptions) -> None:
+    """Be hostd's gateway in front of the apps behind ``routes``."""
     name = BASE.rpartition("/")[2]
     apps = {f"{name}{number or ''}": route for number, route in enumerate(routes)}
     table = RoutingTable(routes[0], MappingProxyType(apps))
@@ -196,16 +200,17 @@ def _serve_gateway(port: int, folder: str, backends: list[int]) -> None:
 
 
 @contextmanager
-def _process(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command)
+def process(command: list[str], port: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A server, once it listens on ``port``."""
+    server = subprocess.Popen(command)
     try:
-        wait_for(lambda: process.poll() is not None or _listens(port), command[-1], timeout=30)
-        if process.poll() is not None:
-            raise RuntimeError(f"{command} ended with {process.returncode}")
-        yield process
+        wait_for(lambda: server.poll() is not None or _listens(port), command[-1], timeout=30)
+        if server.poll() is not None:
+            raise RuntimeError(f"{command} ended with {server.returncode}")
+        yield server
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
+        server.send_signal(signal.SIGTERM)
+        server.wait(10)
 
 
 def _listens(port: int) -> bool:
@@ -217,7 +222,7 @@ def _listens(port: int) -> bool:
 def backend(folder: str) -> Iterator[int]:
     """The stand-in for an app; its port. ``folder`` is for its socket."""
     port = free_port()
-    with _process([sys.executable, "-m", "bench.peers", "backend", str(port), folder], port):
+    with process([sys.executable, "-m", "bench.peers", "backend", str(port), folder], port):
         yield port
 
 
@@ -226,8 +231,8 @@ def gateway(*backends: int, folder: str = "-") -> Iterator[tuple[int, int]]:
     """hostd's gateway in front of them: (port, pid). ``folder``: see above."""
     port = free_port()
     command = [sys.executable, "-m", "bench.peers", "gateway", str(port), folder, *map(str, backends)]
-    with _process(command, port) as process:
-        yield port, process.pid
+    with process(command, port) as server:
+        yield port, server.pid
 
 
 @contextmanager
@@ -240,8 +245,8 @@ def nginx(program: str, backend_port: int, buffer: str) -> Iterator[tuple[int, i
     )
     try:
         command = [program, "-p", folder, "-e", f"{folder}/error.log", "-c", str(conf)]
-        with _process(command, port) as process:
-            yield port, process.pid
+        with process(command, port) as server:
+            yield port, server.pid
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
