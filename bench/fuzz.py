@@ -3,8 +3,9 @@
 ``python -m bench.fuzz [--factor N]``. Factor 1 is what the suite does. Inputs are new in each run; pytest
 prints one that failed, made small. The fuzzers: requests to every call of the API by nobody, a viewer and a
 publisher (tests/people/test_rules_fuzz.py: no 5xx, no call against its rule); archives and cookies
-(tests/test_fuzz.py); heads of requests and answers, read by the gateway and by h11
-(tests/gateway/test_differential*.py, four times 250 a factor); secrets in pieces of a stream.
+(tests/test_fuzz.py); whose a cookie is, and who may see an app (tests/gateway/test_cookie_fuzz.py); heads of
+requests and answers, read by the gateway and by h11 (tests/gateway/test_differential*.py, four times 250 a
+factor); secrets in pieces of a stream.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 
 TESTS = (
     "tests/test_fuzz.py",
+    "tests/gateway/test_cookie_fuzz.py",
     "tests/people/test_rules_fuzz.py",
     "tests/gateway/test_differential.py",
     "tests/gateway/test_differential_answers.py",
