@@ -17,19 +17,18 @@ from hostd.errors import Conflict, Invalid, Unauthorized, UnknownToken, UnknownU
 from hostd.people import passwords, tokens
 from hostd.people.cookies import Cookies, values
 from hostd.people.directory import Directory
+from hostd.people.recognition import Recognition
 from hostd.people.sessions import Opened, digest, opened
 from hostd.people.tokens import Token
 from hostd.people.users import Source, User, check_email, check_name
-from hostd.person import Caller, Means, Person, Role, Scope
+from hostd.person import Role, Scope
 from hostd.runlog import now
 
 __all__ = ["Cookies", "Opened", "People", "Source", "Token", "User"]
 SESSION_SECONDS = 12 * 3600
-_USE_KEPT_EVERY = 60.0
-"""Seconds between two writes of a token's last use."""
 
 
-class People:
+class People(Recognition):
     """Everybody who can sign in. Safe for threads; what requests ask of it is one look into a dict."""
 
     def __init__(
@@ -46,69 +45,15 @@ class People:
 
         Raises HostdError when what is kept of people can't be read.
         """
-        self.cookies = cookies
-        self._directory = Directory(folder, clock)
+        super().__init__(Directory(folder, clock), cookies, clock)
         self._sign_in = sign_in
         self._operator = operator
         self._session_seconds = session_seconds
-        self._clock = clock
-        self._view = cookies.view.encode()
-
-    # What requests ask
 
     @property
     def wanted(self) -> bool:
         """Whether one must sign in here: it is set, or there are users. Else the platform is open."""
         return self._sign_in or bool(self._directory.users)
-
-    def whose(self, cookie_header: bytes) -> Person | None:
-        """Who looks at an app, by the Cookie field of the request; None for nobody. No I/O, no lock."""
-        for value in values(cookie_header, self._view):
-            found = self._directory.tables.viewing.get(digest(value))
-            if found is not None and found[1] > self._clock():
-                return found[0]
-        return None
-
-    def is_one_sign_in(self, cookie_header: bytes) -> bool:
-        """Whether the console's sessions that a Cookie field opens are all that of who looks. No lock.
-
-        Another host of the same domain can set a cookie for this one, but not the view cookie of https.
-        """
-        viewing, consoles = self._directory.tables.viewing, self.cookies.console.encode()
-        opened = {digest(value) for value in values(cookie_header, consoles, most=None)}
-        views = (digest(value) for value in values(cookie_header, self._view))
-        view = next((each for each in views if each in viewing), "")
-        return all(each.view == view for each in self._directory.sessions if each.console in opened)
-
-    def caller(self, bearer: bytes) -> Caller | None:
-        """Who calls the API, by a bearer: of a console's session, or an API token. No I/O, no lock."""
-        return self._called(digest(bearer))
-
-    def _called(self, key: str) -> Caller | None:
-        found = self._directory.tables.calling.get(key)
-        if found is None or (found[1] is not None and found[1] <= self._clock()):
-            return None
-        return found[0]
-
-    def again(self, caller: Caller) -> Caller | None:
-        """The caller as of now: None when what they came with has ended. No I/O, no lock.
-
-        Who came with the admin token, or to an open platform, stays who they are.
-        """
-        key = caller.key
-        if caller.means is Means.TOKEN:
-            token = next((each for each in self._directory.tokens if each.token_id == key), None)
-            key = token.digest if token else ""
-        elif caller.means is not Means.SESSION:
-            return caller
-        return self._called(key)
-
-    def used(self, token_id: str) -> None:
-        """A token was used; once a minute that is written down."""
-        at = self._clock()
-        token = next((each for each in self._directory.tokens if each.token_id == token_id), None)
-        if token is not None and at - (token.last_used or 0.0) >= _USE_KEPT_EVERY:
-            self._directory.token_used(token_id, at)
 
     # Signing in and out
 
