@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from hostd import trees
 from hostd.launch import die_with_parent
 
 _AS_IT_IS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -125,16 +126,16 @@ def give_new_folder(name: str, within: int, to: Identity) -> None:
 
 def give_tree(root: Path, gift: Gift, apart: Mapping[str, Gift] = MappingProxyType({})) -> None:
     """Give a whole tree away, its root last; links in it change nothing else. ``apart``: by path in it."""
-    for base, _, names, descriptor in os.fwalk(root, topdown=False):
-        inner = os.path.relpath(base, root)
+    for path, descriptor, names in trees.walk(root):
+        inner = "".join(f"{part}/" for part in path) if apart else ""
         for name in names:
-            _give_at(name, descriptor, apart.get(os.path.normpath(f"{inner}/{name}"), gift))
+            _give_at(name, descriptor, apart.get(inner + name, gift))
         _give_open(descriptor, gift)
 
 
 def open_folders(root: Path, owner: int, mode: int) -> None:
     """Other permissions for the folders of ``owner`` in a tree, and for no others; its root last."""
-    for _, _, _, descriptor in os.fwalk(root, topdown=False):
+    for _, descriptor, _ in trees.walk(root):
         if os.fstat(descriptor).st_uid == owner:
             os.fchmod(descriptor, mode)
 

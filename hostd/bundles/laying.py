@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from hostd import trees
 from hostd.bundles import archives, pristine
 from hostd.bundles.dependencies import check_dependencies, find_dependencies, system_packages
 from hostd.bundles.entry import check_entry, find_entry
@@ -45,20 +45,20 @@ def lay_down(
     asked = replace(asked, release=number, options=replace(asked.options, python=python))
     temporary = ReleaseLayout(app.releases / f".{number}.tmp")
     try:
-        shutil.rmtree(temporary.root, ignore_errors=True)
+        trees.delete(temporary.root)
         temporary.root.mkdir()  # not its parents: a deleted app must not come back as a folder
         with contextlib.ExitStack() as stack:
             scratch = temporary.root / "scratch"
             scratch.mkdir()
             reader = Reader(stack=stack, scratch=scratch, limits=limits, environment=environment or {})
             asked = _fill(temporary, reader, upload, asked, base)
-        shutil.rmtree(scratch)
+        trees.delete(scratch)
         temporary.root.rename(app.release(number).root)
         sync_folder(app.releases)
     except OSError as error:
         raise translated(error) from None
     finally:
-        shutil.rmtree(temporary.root, ignore_errors=True)
+        trees.delete(temporary.root)
     return asked
 
 

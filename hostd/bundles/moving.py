@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hostd import trees
 from hostd.bundles.below import app_of, open_below, rename_below, unlink_below
 from hostd.bundles.pristine import entries
 from hostd.bundles.tree import CHUNK, files_below
@@ -93,7 +94,7 @@ class _Move:
                 _put_written_aside(self.new, paths)
             for path in paths:
                 self._place(staged / path, path, aside=main in aside)
-        shutil.rmtree(staged, ignore_errors=True)
+        trees.delete(staged)
         return Moved(
             moved=tuple(path for main, paths in groups.items() if main not in aside for path in paths),
             recovered=tuple(path for main in aside for path in groups[main]),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 
+from hostd import trees
 from hostd.bundles.pristine import source_of
 from hostd.bundles.upload import APP, REQUIREMENTS
 from hostd.layout import AppLayout, ReleaseLayout
@@ -40,7 +40,7 @@ def sweep(app: AppLayout, *, keep: set[int]) -> None:
     """Delete every release but those in ``keep``, and those whose venv a kept one links to."""
     wanted = keep | {owner for n in keep if (owner := venv_owner(app, n)) is not None}
     for number in set(numbers(app)) - wanted:
-        shutil.rmtree(app.release(number).root, ignore_errors=True)
+        trees.delete(app.release(number).root)
 
 
 def venv_owner(app: AppLayout, number: int) -> int | None:

@@ -202,12 +202,14 @@ def files_of(folder: Path) -> list[tuple[str, int]]:
 
 
 def files_below(folder: Path) -> list[str]:
-    """Every file and link below ``folder``, sorted; caches of bytecode, sockets and pipes are passed over."""
+    """Every file and link below ``folder``, sorted; caches of bytecode, sockets, pipes and what can't be read
+    (a path over PATH_MAX, too) are passed over.
+    """
     found: list[str] = []
     waiting = [""]
     while waiting:
         prefix = waiting.pop()
-        with contextlib.suppress(FileNotFoundError, PermissionError), os.scandir(folder / prefix) as entries:
+        with contextlib.suppress(OSError), os.scandir(folder / prefix) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     waiting += [f"{prefix}{entry.name}/"] if entry.name != "__pycache__" else []

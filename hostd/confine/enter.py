@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from hostd import trees
 from hostd.confine import identity, landlock, limits, seccomp
 
 TYPE_CHECKING = False
@@ -50,20 +51,8 @@ def _empty(folder: str) -> None:
 
     Nothing is imported for it: the platform's standard library may be where this user can't read.
     """
+    trees.delete(folder)
     try:
         os.makedirs(folder, 0o700, exist_ok=True)
-        for base, folders, names in os.walk(folder, topdown=False):
-            for name in (*names, *folders):
-                _remove(os.path.join(base, name))
     except OSError:
         return  # a full disk: the app says so itself if it needs the folder
-
-
-def _remove(path: str) -> None:
-    try:
-        if os.path.isdir(path) and not os.path.islink(path):
-            os.rmdir(path)
-        else:
-            os.unlink(path)
-    except OSError:
-        return

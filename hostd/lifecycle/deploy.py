@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -170,9 +168,7 @@ class Deployer:
         self.replicas.end(app.app_id)
         self.launcher.drop_others(app)
         self.launcher.owners.end(app)
-        folder = self.layout.app(app.app_id).root
-        doomed = folder.with_name(f".deleted-{app.app_id}-{secrets.token_hex(3)}")
-        shutil.rmtree(folder.rename(doomed), ignore_errors=True)
+        outcomes.take_away(self.layout.app(app.app_id).root)
         self.registry.drop(app.app_id)
         return False
 

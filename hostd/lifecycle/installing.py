@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hostd import builds, bundles, diagnosis, programs, store
+from hostd import builds, bundles, diagnosis, programs, store, trees
 from hostd.errors import AppFailed
 from hostd.layout import Layout, ReleaseLayout, build_name
 from hostd.lifecycle.owners import Owners
@@ -155,7 +154,7 @@ class Installer:
 
     def _link(self, release: ReleaseLayout, record: Mapping[str, object], number: int, owner: int) -> None:
         if release.venv.is_dir() and not release.venv.is_symlink():
-            shutil.rmtree(release.venv)  # half made, by an install that was cut short
+            trees.delete(release.venv)  # half made, by an install that was cut short
         release.venv.unlink(missing_ok=True)
         release.venv.symlink_to(Path("..", str(owner), "venv"))
         made = {**record, "release": number, "created_at": now(), "venv_of": owner}

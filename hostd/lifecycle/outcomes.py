@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
+import secrets
 from pathlib import Path
 from typing import Any
 
-from hostd import bundles, store, words
+from hostd import bundles, store, trees, words
 from hostd.errors import HostdError
 from hostd.layout import AppLayout, ReleaseLayout
 from hostd.lifecycle.routing import Serving
@@ -110,7 +110,7 @@ def sweep(folder: AppLayout, app: App, retain: int) -> None:
     for number in set(bad) - set(drained):
         venv = folder.release(number).venv
         if venv.is_dir() and not venv.is_symlink() and not _is_linked(folder, number):
-            shutil.rmtree(venv, ignore_errors=True)
+            trees.delete(venv)
             folder.release(number).record.unlink(missing_ok=True)
 
 
@@ -123,3 +123,12 @@ def kind_of(error: Exception) -> FailureKind:
     """What an error that nobody foresaw is called."""
     is_full = type(store.translated(error) if isinstance(error, OSError) else error).__name__ == "DiskFull"
     return FailureKind.DISK_FULL if is_full else FailureKind.INTERNAL
+
+
+def take_away(folder: Path) -> None:
+    """Delete an app's folder; gone from sight at once. What can't be deleted is tried at the next start."""
+    doomed = folder.with_name(f".deleted-{folder.name}-{secrets.token_hex(3)}")
+    with contextlib.suppress(FileNotFoundError):  # a step that stumbled behind this one is taken anew
+        folder.rename(doomed)
+    if not trees.delete(doomed):
+        log.error("%s can't be deleted whole", doomed)

@@ -10,13 +10,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
 import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from hostd import builds, bundles, store
-from hostd.errors import Conflict, HostdError
+from hostd import builds, bundles, store, trees
+from hostd.errors import Conflict
 from hostd.identity import (
     Gift,
     Identity,
@@ -86,7 +85,7 @@ class Owners:
 
     def make_door(self, app_id: str, folder: Path) -> None:
         """An empty folder for the socket of one of the app's processes."""
-        shutil.rmtree(folder, ignore_errors=True)
+        trees.delete(folder)
         folder.mkdir(mode=0o700)
         if self.uids is not None:
             give(folder, Gift(of_app(self.uid(app_id)), folders=0o700, files=0o600))
@@ -104,8 +103,8 @@ class Owners:
         for app_id in self.registry.ids():
             try:
                 self.settle(app_id)
-            except (HostdError, OSError) as error:
-                log.error("the files of %s can't be given to its user: %s", app_id, error)
+            except Exception:  # whatever an app made of its files, the others start
+                log.exception("the files of %s can't be given to its user", app_id)
 
     def end(self, app: App) -> None:
         """SIGKILL whatever still runs as the app or its builder, wherever it hid."""

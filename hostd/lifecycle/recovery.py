@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 from collections.abc import Callable, Mapping
 
-from hostd import bundles, static_files
+from hostd import bundles, static_files, trees
 from hostd.health import Ports
 from hostd.layout import Layout, parse_program, program_name
 from hostd.lifecycle import outcomes
@@ -24,7 +23,7 @@ def take_in(layout: Layout, store: Store, registry: Registry) -> None:
     """Sweep what is half made, adopt folders of the original, load every app."""
     for entry in layout.apps.iterdir():
         if entry.name.startswith((".new-", ".deleted-")):
-            shutil.rmtree(entry, ignore_errors=True)
+            trees.delete(entry)
     for app_id in adopt_all(layout, store):
         log.info("app %s is adopted from streamlit_host", app_id)
     registry.load()
@@ -37,13 +36,13 @@ def _sweep_releases(layout: Layout, registry: Registry, app_id: str) -> None:
     """What was being laid down is half made; so is a venv without its mark, unless it is on its way."""
     app, folder = registry.peek(app_id), layout.app(app_id)
     for half_made in folder.releases.glob(".*.tmp"):
-        shutil.rmtree(half_made, ignore_errors=True)
+        trees.delete(half_made)
     for number in bundles.numbers(folder):
         release = folder.release(number)
         if app is not None and number not in (app.target, app.release) and not release.record.is_file():
             if release.venv.is_symlink():
                 release.venv.unlink()
-            shutil.rmtree(release.venv, ignore_errors=True)
+            trees.delete(release.venv)
 
 
 def _sweep_statics(layout: Layout, registry: Registry) -> None:

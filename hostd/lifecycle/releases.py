@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from hostd import bundles
+from hostd import bundles, trees
 from hostd.access import Access, Change, unchanged
 from hostd.errors import Conflict, Invalid, UnknownApp, UnknownRelease
 from hostd.health import Ports
@@ -154,7 +153,7 @@ class Releases:
         finally:
             app = self.registry.peek(app_id)
             if app is None or app.target < number:
-                shutil.rmtree(release.root, ignore_errors=True)
+                trees.delete(release.root)
                 folder.sealed(number).unlink(missing_ok=True)
 
     def _lay_down(
@@ -215,7 +214,7 @@ class Releases:
         except OSError as error:
             raise translated(error) from None
         finally:
-            shutil.rmtree(temporary.root, ignore_errors=True)
+            trees.delete(temporary.root)
         return app
 
     def _ask(self, app_id: str, decide: Callable[[App], dict[str, Any]]) -> App:
