@@ -5,15 +5,22 @@ from __future__ import annotations
 import base64
 import html
 import json
+import os
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from itertools import groupby, zip_longest
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 6
 """Characters. A shorter value stands in too much that is no secret: it is left as it is."""
-MOST = 4_000
-"""Forms that are looked for at most, the longest first: supervisord must not be kept busy."""
+MOST = 2_000
+TOTAL = 131_072
+"""Forms that are looked for at most, and their bytes; the values as they are come first. supervisord must not
+be kept busy: at each byte of a log it costs at most ``PIECE`` steps and ``MOST`` comparisons of one byte."""
+PIECE = 256
+"""Bytes. A longer form is looked for piece by piece."""
 MASK = b"[secret]"
 
 
@@ -44,21 +51,53 @@ def _forms(text: str) -> Iterator[str]:
     yield from (line.strip() for line in text.splitlines())
 
 
+def _usable(values: Iterable[str]) -> list[bytes]:
+    """What is looked for, sorted."""
+    found: dict[bytes, None] = {}
+    total = 0
+    for rank in zip_longest(*(_forms(text) for text in values if len(text) >= SHORTEST), fillvalue=""):
+        for piece in (piece for form in rank if len(form) >= SHORTEST for piece in _pieces(form.encode())):
+            if piece not in found and len(found) < MOST and total + len(piece) <= TOTAL:
+                found[piece] = None
+                total += len(piece)
+    return sorted(found)
+
+
+def _pieces(form: bytes) -> Iterator[bytes]:
+    """All of a form in as few pieces as may be, of about one size."""
+    count = -(-len(form) // PIECE)
+    for number in range(count):
+        yield form[number * len(form) // count : (number + 1) * len(form) // count]
+
+
+def _pattern(forms: list[bytes], known: int = 0) -> bytes:
+    """A tree of what sorted forms have in common, behind the ``known`` bytes that all begin with.
+
+    It finds the longest form at a place, and decides for each byte once.
+    """
+    end = len(os.path.commonprefix((forms[0], forms[-1])))  # noqa: RUF071 - of any bytes, not of paths
+    shared = re.escape(forms[0][known:end])
+    if len(forms) == 1:
+        return shared
+    longer = forms[1:] if len(forms[0]) == end else forms
+    branches = [_pattern(list(some), end) for _, some in groupby(longer, lambda form: form[end])]
+    return shared + b"(?:" + b"|".join([*branches, *([b""] if longer is not forms else [])]) + b")"
+
+
 class Scrubber:
     """Finds every form of some values. Without values it lets everything through."""
 
     def __init__(self, values: Iterable[str]) -> None:
-        known = {form for text in values if len(text) >= SHORTEST for form in _forms(text)}
-        usable = sorted((f.encode() for f in known if len(f) >= SHORTEST), key=lambda f: (-len(f), f))[:MOST]
-        self._forms = tuple(usable)
-        self._pattern = re.compile(b"|".join(map(re.escape, usable))) if usable else None
+        self._forms = _usable(values)
+        self._longest = max(map(len, self._forms), default=0)
+        self._pattern = re.compile(_pattern(self._forms)) if self._forms else None
 
     def __bool__(self) -> bool:
         return self._pattern is not None
 
     def data(self, data: bytes) -> bytes:
         """``data`` with a mask in the place of each known value."""
-        return data if self._pattern is None or not self._any(data) else self._pattern.sub(MASK, data)
+        return data if self._pattern is None else self._pattern.sub(MASK, data)
 
     def text(self, text: str) -> str:
         """``text`` with a mask in the place of each known value."""
@@ -68,30 +107,22 @@ class Scrubber:
         """What can be let through, scrubbed; and the end, which may be the beginning of a value."""
         if self._pattern is None:
             return data, b""
-        start, cut, clean = 0, self._begun(data, 0), []
-        for match in self._pattern.finditer(data) if self._any(data) else ():
+        begun = [
+            at for at in range(max(0, len(data) - self._longest + 1), len(data)) if self._begins(data[at:])
+        ]
+        start, cut, clean = 0, min(begun, default=len(data)), []
+        for match in self._pattern.finditer(data):
             if match.start() >= cut:
                 break
             clean += [data[start : match.start()], MASK]
             start = match.end()
-            cut = cut if cut >= start else self._begun(data, start)
+            cut = next((at for at in begun if at >= start), len(data))
         return b"".join([*clean, data[start:cut]]), data[cut:]
 
-    def _any(self, data: bytes) -> bool:
-        """Whether there is anything to find: a hundred times quicker than the pattern, which says where."""
-        return any(form in data for form in self._forms)
-
-    def _begun(self, data: bytes, start: int) -> int:
-        """Where the longest end of ``data[start:]`` begins that a value begins with; its length for none."""
-        line = data.rfind(b"\n") + 1  # what has no line feed in it can't begin before
-        found = len(data)
-        for form in self._forms:
-            low = max(start, len(data) - len(form) + 1, 0 if b"\n" in form else line)
-            at = data.find(form[:1], low)
-            while 0 <= at < found and not form.startswith(data[at:]):
-                at = data.find(form[:1], at + 1)
-            found = at if 0 <= at < found else found
-        return found
+    def _begins(self, end: bytes) -> bool:
+        """Whether a form goes on behind ``end``: it would stand next to it in their order."""
+        at = bisect_left(self._forms, end)
+        return any(form.startswith(end) for form in self._forms[at : at + 2] if len(form) > len(end))
 
 
 class Stream:

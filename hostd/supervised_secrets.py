@@ -34,7 +34,10 @@ def _file(process: Any) -> Path:
 
 
 def _take_away(event: Any) -> None:
-    _file(event.process).unlink(missing_ok=True)
+    """And what a hostd that was killed while it wrote has left (hostd/vault)."""
+    file = _file(event.process)
+    for path in (file, file.with_name(f".{file.name}.tmp")):
+        path.unlink(missing_ok=True)
 
 
 def _scrubbed_log(log: Any) -> Any:

@@ -62,20 +62,22 @@ class Vault:
         return self.layout.app(app_id).sealed(number).exists()
 
     def reveal(self, app_id: str, number: int, program: str, uid: int | None = None) -> None:
-        """Write the file where ``program`` finds its secrets, 0400 and ``uid``'s. Raises SecretsUnreadable.
+        """Write the file where ``program`` finds its secrets, 0400 and ``uid``'s.
+
+        Raises SecretsUnreadable, DiskFull.
 
         Its folder is the platform's own, so that no link of the app's can stand there.
         """
         path = self.layout.app(app_id).secrets_toml(program)
         secrets = self.secrets(app_id, number)
         if not secrets:
-            path.unlink(missing_ok=True)
+            _unlink(path)
         elif not self._reads(path, secrets):
             _write_clear(path, tables.dump(secrets).encode(), uid)
 
     def conceal(self, app_id: str, program: str) -> None:
         """Take away the file of a program that does not run."""
-        self.layout.app(app_id).secrets_toml(program).unlink(missing_ok=True)
+        _unlink(self.layout.app(app_id).secrets_toml(program))
 
     def runs_with(self, app_id: str, number: int, program: str) -> bool:
         """Whether a running program has the secrets that its release is to run with."""
@@ -103,18 +105,34 @@ class Vault:
 
 def conceal_all(layout: Layout) -> None:
     """Nothing runs: no file in the clear is needed."""
-    for path in layout.apps.glob("*/secrets/*.toml"):
-        path.unlink(missing_ok=True)
+    for pattern in ("*.toml", ".*.toml.tmp"):
+        for path in layout.apps.glob(f"*/secrets/{pattern}"):
+            path.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.tmp")
+
+
+def _unlink(path: Path) -> None:
+    """And what a hostd that was killed while it wrote has left."""
+    for one in (path, _temporary(path)):
+        one.unlink(missing_ok=True)
 
 
 def _write_clear(path: Path, data: bytes, uid: int | None) -> None:
-    """Whole, in one step, and readable by the app alone from the first moment."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
-    with os.fdopen(descriptor, "wb") as file:
-        if uid is not None:
-            path.parent.chmod(0o711)
-            os.fchown(descriptor, uid, uid)
-        file.write(data)
-    temporary.replace(path)
+    """Whole, in one step, and readable by the app alone from the first moment. Raises DiskFull, OSError."""
+    temporary = _temporary(path)
+    try:
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400)
+        with os.fdopen(descriptor, "wb") as file:
+            if uid is not None:
+                path.parent.chmod(0o711)
+                os.fchown(descriptor, uid, uid)
+            file.write(data)
+        temporary.replace(path)
+    except OSError as error:
+        raise translated(error) from None
+    finally:
+        temporary.unlink(missing_ok=True)

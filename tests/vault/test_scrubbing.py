@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from itertools import pairwise
 from urllib.parse import quote
 
@@ -82,3 +83,37 @@ def test_any_bytes(data: bytes) -> None:
     """What is no text is no trouble, and nothing is lost."""
     stream = Stream(Scrubber(["abcdef"]))
     assert stream.feed(data) + stream.rest() == Scrubber(["abcdef"]).data(data)
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        ["a" * 200 + f"{number:05}" for number in range(200)],
+        ["a" * length for length in range(SHORTEST, 206)],
+        ["a" * length + "b" * 6 for length in range(SHORTEST, 206)],
+        [
+            "a" * length + other * 6
+            for length in range(SHORTEST, 46, 5)
+            for other in "bcdefghijklmnopqrstuvwxy"
+        ],
+    ],
+)
+def test_no_values_keep_supervisord_busy(known: list[str]) -> None:
+    """Values that are alike, and a log that is alike as well: twenty seconds of CPU time for it once."""
+    before = time.process_time()
+    Stream(Scrubber(known)).feed(b"a" * 131_072)
+    assert time.process_time() - before < 4
+
+
+def test_a_long_value_is_found() -> None:
+    """Piece by piece, and all of it."""
+    value = "".join(f"{number:05}" for number in range(6_000))
+    found = Scrubber([value]).text(f"before {value} after")
+    assert set(found.removeprefix("before ").removesuffix(" after").split("]")) == {"[secret", ""}
+
+
+def test_of_too_many_values_each_is_found_as_it_is() -> None:
+    """Before any is looked for in another form."""
+    known = [f"<{number:04}> ü 'x' {'y' * 20}" for number in range(200)]
+    found = Scrubber(known).text("\n".join(known))
+    assert found == "\n".join([MASK.decode()] * 200)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import subprocess
 import sys
@@ -14,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd.errors import Invalid, SecretsUnreadable, SettingsError
+from hostd.errors import DiskFull, Invalid, SecretsUnreadable, SettingsError
 from hostd.layout import Layout
 from hostd.settings import Settings, load
-from hostd.vault import Vault, keys, rotation, sealed, tables
+from hostd.vault import Vault, conceal_all, keys, rotation, sealed, tables
 
 KEYS = [base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2)]
 SECRETS: dict[str, Any] = {
@@ -247,3 +248,43 @@ def test_rotation_keeps_what_it_cant_read(tmp_path: Path) -> None:
     assert "two" in told[0]
     assert stranger.secrets("two", 1) == vault_in(tmp_path).secrets("one", 1) == SECRETS
     assert len(keys.read_keys(Layout(tmp_path).secrets_key).keys) == 2
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from hostd.vault import _write_clear
+Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+_write_clear(Path(sys.argv[1]), b"planted", None)
+"""
+
+
+@pytest.mark.parametrize("all_at_once", [False, True])
+def test_a_kill_while_secrets_are_written_leaves_none_for_good(tmp_path: Path, all_at_once: bool) -> None:
+    """What was half written goes with the file itself, and before a platform starts."""
+    vault = vault_in(tmp_path)
+    vault.keep(vault.layout.app("one"), "one", 1, SECRETS)
+    path = vault.layout.app("one").secrets_toml("one.r1")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert killed.returncode == -9
+    assert [found.read_bytes() for found in path.parent.iterdir() if found.suffix == ".tmp"] == [b"planted"]
+    if all_at_once:
+        conceal_all(vault.layout)
+    else:
+        vault.conceal("one", "one.r1")
+    assert [found.name for found in path.parent.iterdir()] == ["1.json"]
+
+
+def test_a_full_disk_while_secrets_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said, and nothing half written stays."""
+    vault = vault_in(tmp_path)
+    vault.keep(vault.layout.app("one"), "one", 1, SECRETS)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", _no_space)
+        with pytest.raises(DiskFull):
+            vault.reveal("one", 1, "one.r1")
+    assert [found.name for found in vault.layout.app("one").secrets.iterdir()] == ["1.json"]
+
+
+def _no_space(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
