@@ -14,6 +14,7 @@ from typing import NoReturn
 from uv import find_uv_bin
 
 from hostd import builds, first_admin, programs, store, uids
+from hostd.confine import kernel
 from hostd.errors import SettingsError
 from hostd.health import is_free
 from hostd.identity import Gift, Identity, give, give_tree, owner_of
@@ -41,7 +42,7 @@ def enter(settings: Settings) -> NoReturn:
     prepare_users(settings, layout)
     vault_keys.load(settings, layout, lambda notice: sys.stderr.write(f"hostd: {notice}\n"))
     check_ports(settings)
-    end_orphans(layout)
+    end_orphans(settings, layout)
     drop_sections(layout)
     conceal_all(layout)
     for problem in set_bad_sections_aside(layout):
@@ -49,6 +50,7 @@ def enter(settings: Settings) -> NoReturn:
     write_platform(settings, layout)
     first_admin.make(settings, layout)
     os.set_inheritable(lock, True)
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # supervisord gets what apps leave (lifecycle/families.py)
     _append_to_stdout()
     os.chdir(ROOT)
     os.execve(  # noqa: S606 - that is its purpose

@@ -202,6 +202,10 @@ class SupervisorUnavailable(Unavailable):
     title = "supervisord does not answer"
 
 
+class SupervisorEnds(SupervisorUnavailable):
+    """supervisord shuts down."""
+
+
 class SupervisorFault(HostdError):
     """supervisord answered with an XML-RPC fault; ``code`` is one of supervisor/xmlrpc.py ``Faults``."""
 

@@ -95,6 +95,21 @@ def end_all(uid: int) -> None:
     subprocess.run(command, user=uid, group=uid, extra_groups=[], check=False, capture_output=True)
 
 
+def output_as(command: list[str], uid: int | None, timeout: float = 5.0) -> str:
+    """What a program of the system's says when it runs as ``uid`` (None: as who we are); '' when it can't.
+
+    The kernel tells some things about a process to its own user, and to a root with more rights than we have.
+    """
+    groups = None if uid is None else ()
+    with suppress(OSError, subprocess.TimeoutExpired):
+        made = subprocess.run(
+            command, user=uid, group=uid, extra_groups=groups, cwd="/", env={"PATH": os.defpath},
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False,
+        )  # fmt: skip
+        return made.stdout.decode(errors="replace")
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Gift:
     """Whose files become, with which permissions; ``linked``: also those that have a second name.

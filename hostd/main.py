@@ -193,6 +193,7 @@ def _lifespan(house: House) -> Callable[[FastAPI], AbstractAsyncContextManager[N
         yield
         closing.set()
         house.lifecycle.close()
+        await asyncio.to_thread(watchdog.close)
 
     return lifespan
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +23,12 @@ def born(pid: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process that is not the kernel's own. ``group`` is its process group's number."""
+    """A process that is not the kernel's own. ``group`` is its process group's number, ``born`` as above."""
 
     pid: int
     parent: int
     group: int
+    born: int = 0
 
 
 def running() -> dict[int, Process]:
@@ -37,22 +37,43 @@ def running() -> dict[int, Process]:
     for name in os.listdir("/proc"):  # noqa: PTH208 - each second
         if name.isdecimal() and len(fields := _stat(int(name))) > 20 and fields[20] != "0":  # vsize
             pid = int(name)
-            found[pid] = Process(pid, int(fields[1]), int(fields[2]))
+            found[pid] = Process(pid, int(fields[1]), int(fields[2]), int(fields[19]))
     return found
 
 
 def memory(pid: int) -> tuple[int, int]:
     """Bytes that a process has for itself, in swap too, and of shared memory; 0 when it is gone."""
+    values = _status(pid)
+    own, shared = (_size(values, "RssAnon") + _size(values, "VmSwap"), _size(values, "RssShmem"))
+    return own, shared
+
+
+def who(pid: int) -> tuple[int, bool]:
+    """The user that a process is, and whether it can never become more (no_new_privs); -1 when it is gone."""
+    values = _status(pid)
+    return int(values.get("Uid", "-1").split()[0]), values.get("NoNewPrivs", "0").strip() == "1"
+
+
+def shared_on_machine() -> int:
+    """Bytes of shared memory that all there is has, the swapped ones with more that is swapped."""
+    values = _values(Path("/proc/meminfo"))
+    return _size(values, "Shmem") + _size(values, "SwapTotal") - _size(values, "SwapFree")
+
+
+def _status(pid: int) -> dict[str, str]:
+    return _values(Path(f"/proc/{pid}/status"))
+
+
+def _values(path: Path) -> dict[str, str]:
     try:
-        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return (0, 0)
-    values = {name: int(rest.split()[0]) * 1024 for name, _, rest in _sizes(lines)}
-    return (values.get("RssAnon", 0) + values.get("VmSwap", 0), values.get("RssShmem", 0))
+        return {}
+    return {name: rest for name, _, rest in (line.partition(":") for line in lines)}
 
 
-def _sizes(lines: list[str]) -> Iterator[tuple[str, str, str]]:
-    yield from (line.partition(":") for line in lines if line.startswith(("RssAnon", "RssShmem", "VmSwap")))
+def _size(values: dict[str, str], name: str) -> int:
+    return int(values.get(name, "0").split()[0]) * 1024
 
 
 def _stat(pid: int) -> list[str]:

@@ -17,7 +17,7 @@ import httpx
 from supervisor.states import RUNNING_STATES, ProcessStates
 from supervisor.xmlrpc import Faults
 
-from hostd.errors import SupervisorFault, SupervisorUnavailable
+from hostd.errors import SupervisorEnds, SupervisorFault, SupervisorUnavailable
 
 STOPPED = ProcessStates.STOPPED
 STARTING = ProcessStates.STARTING
@@ -158,7 +158,7 @@ class Supervisor:
             return xmlrpc.client.loads(answer.content)[0][0]
         except xmlrpc.client.Fault as fault:
             if fault.faultCode == Faults.SHUTDOWN_STATE:
-                raise SupervisorUnavailable("supervisord is shutting down") from None
+                raise SupervisorEnds("supervisord is shutting down") from None
             raise SupervisorFault(fault.faultCode, fault.faultString) from None
         except (httpx.HTTPError, OSError) as error:
             raise SupervisorUnavailable(f"supervisord does not answer: {error}") from None

@@ -7,6 +7,7 @@ platform's own user, and the reason is in the log.
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shutil
 from dataclasses import dataclass
@@ -54,6 +55,15 @@ def own_builder(uid: int) -> Identity:
     return Identity(uid + 1, uid + 1, (uid,))
 
 
+def is_somebodys(uid: int) -> bool:
+    """Whether the machine knows a user with this number: then it is no app's."""
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
+
+
 def usable(settings: Settings, uv: str, python: str) -> Uids | str:
     """The users, or why there are none. ``uv`` and ``python`` are programs that installs run."""
     if os.geteuid() != 0:
@@ -62,13 +72,16 @@ def usable(settings: Settings, uv: str, python: str) -> Uids | str:
         return "STREAMLIT_HOST_UID_MIN=0"
     if lacking := _lacking():
         return f"it lacks {', '.join(lacking)}"
+    users = Uids(settings.uid_min, settings.uid_max)
+    if taken := [uid for uid in (users.builder.uid, users.tester) if is_somebodys(uid)]:
+        return f"uid {taken[0]} is somebody's: choose another STREAMLIT_HOST_UID_MIN"
     if closed := closed_above(settings.data):
         return f"other users can't enter {closed}, where STREAMLIT_HOST_DATA is"
     if not is_reachable(Path(uv)):
         return f"other users can't run {uv}"
     if not any(is_reachable(Path(one)) for one in pythons(settings, python)):
         return f"other users can't run {python}, and there is no other Python on PATH"
-    return Uids(settings.uid_min, settings.uid_max)
+    return users
 
 
 def described(settings: Settings, uv: str, python: str) -> str:

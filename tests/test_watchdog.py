@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import textwrap
@@ -11,9 +12,10 @@ import pytest
 
 from hostd.diagnosis import start_failure
 from hostd.health import End
-from hostd.lifecycle.watchdog import end, families, used_disk, used_memory
+from hostd.lifecycle.families import Census, end, families
+from hostd.lifecycle.measuring import forget_files, mapped, used_by_users, used_disk, used_memory
 from hostd.models import FailureKind
-from hostd.processes import Process, running
+from hostd.processes import Process, memory, running
 
 from .platform import Platform, assert_problem, until
 
@@ -76,6 +78,50 @@ def test_over_memory_and_over_disk(platform: Platform) -> None:
         assert platform.api.delete(f"/apps/{one}").status_code == 200
 
 
+LEAVER = textwrap.dedent("""
+    import os, subprocess, sys
+    import streamlit as st
+
+    GONE = "import os, time; held = b'x' * 300_000_000; time.sleep(600)"
+
+    @st.cache_resource
+    def once():
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                null = os.open(os.devnull, os.O_RDWR)
+                for number in (0, 1, 2):
+                    os.dup2(null, number)
+                os.execv(sys.executable, [sys.executable, "-c", GONE if HUNGRY else GONE.replace("300", "3")])
+            os._exit(0)
+        os.wait()
+
+    once()
+    st.title("leaver")
+    """)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="elsewhere what leaves an app is ended for it")
+def test_what_leaves_its_app_counts(platform: Platform) -> None:
+    """A process that has left group, session and parents behind is over the limit like any other."""
+    app_id = platform.create("leaver", LEAVER.replace("HUNGRY", "True").encode(), memory_mb="250")
+    until(lambda: "failed: out_of_memory: The app used " in platform.logs(app_id), 90)
+    assert platform.api.delete(f"/apps/{app_id}").status_code == 200
+    until(lambda: not [line for line in _command_lines() if "300_000_000" in line], 10)
+
+
+def test_what_an_app_left_ends_with_it(platform: Platform) -> None:
+    """When it is stopped; and when it is deployed anew, though the app goes on."""
+    app_id = platform.running("leaver", LEAVER.replace("HUNGRY", "False").encode())
+    left = [line for line in _command_lines() if "'x' * 3_000_000" in line]
+    assert left or os.geteuid() != 0
+    parts = [("files", ("app.py", HOARDER))]
+    assert platform.api.post(f"/apps/{app_id}/releases", files=parts).status_code == 202
+    until(lambda: platform.app(app_id)["release"] == 2, 90, what="the next release")
+    until(lambda: not [line for line in _command_lines() if "'x' * 3_000_000" in line], 30)
+    assert platform.api.delete(f"/apps/{app_id}").status_code == 200
+
+
 def _command_lines() -> list[str]:
     found = []
     for pid in running():
@@ -119,8 +165,83 @@ def test_families() -> None:
     """A process belongs to the program whose group it is in, or which started it; a ring belongs to none."""
     table = [(1, 0, 1), (10, 1, 10), (11, 10, 10), (12, 11, 12), (13, 12, 12), (20, 1, 20), (30, 31, 30),
              (31, 30, 31), (14, 1, 10)]  # fmt: skip
-    found = families({pid: Process(pid, parent, group) for pid, parent, group in table}, {10: "a", 20: "b"})
+    found = families({pid: Process(pid, parent, group) for pid, parent, group in table}, [10, 20, 99])
     assert {root: sorted(pids) for root, pids in found.items()} == {10: [10, 11, 12, 13, 14], 20: [20]}
+
+
+def test_a_long_family() -> None:
+    """However many generations it has: a hundred were followed once."""
+    table = {pid: Process(pid, pid - 1, pid) for pid in range(2, 2_000)}
+    assert families(table, [2]) == {2: set(range(2, 2_000))}
+
+
+def test_who_left_a_family(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its user it is of the last program born before it; what none of them made is nobody's."""
+    users = {40: 20_002, 41: 20_002, 42: 20_004, 43: 1_000, 44: 20_003}
+    monkeypatch.setattr("hostd.lifecycle.families.who", lambda pid: (users[pid], True))
+    table = {pid: Process(pid, 1, pid, born) for pid, born in [(10, 100), (20, 200), (40, 150), (41, 300)]}
+    table |= {pid: Process(pid, 1, pid, 500) for pid in (42, 43, 44)} | {45: Process(45, 1, 45, 50)}
+    users[45] = 20_002
+    found, left = Census(apps=range(20_002, 59_999, 2)).take({10: 20_002, 20: 20_002}, table)
+    assert found == {10: {10, 40}, 20: {20, 41}}
+    assert {one.pid for one in left} == {42, 45}
+
+
+def test_who_left_a_family_where_all_are_one_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What supervisord was given by the kernel, if it was confined as apps are."""
+    monkeypatch.setattr("hostd.lifecycle.families.who", lambda pid: (1_000, pid != 41))
+    table = {pid: Process(pid, 7, pid, 100) for pid in (10, 40, 41)} | {42: Process(42, 1, 42, 100)}
+    found, left = Census(supervisord=7).take({10: None}, table)
+    assert found == {10: {10}}
+    assert {one.pid for one in left} == {40}
+
+
+SHARERS = """
+import mmap, os, sys
+held = mmap.mmap(-1, 60_000_000)  # shared, and no file's
+held.write(b"x" * 60_000_000)
+for _ in range(2):
+    if os.fork() == 0:
+        held.seek(0)
+        held.read()
+        break
+else:
+    more = mmap.mmap(-1, 40_000_000)
+    more.write(b"x" * 40_000_000)
+print("ready", os.getpid(), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_shared_memory_is_counted_once() -> None:
+    """What three processes see is there once; what one has beside it is there as well."""
+    with subprocess.Popen([sys.executable, "-c", SHARERS], stdin=-1, stdout=-1, text=True) as child:
+        assert child.stdout is not None
+        pids = [int(child.stdout.readline().split()[1]) for _ in range(3)]
+        shared = {pid: memory(pid)[1] for pid in pids}
+        assert sum(shared.values()) > 150_000_000
+        assert 100_000_000 <= mapped(shared, None) < 110_000_000
+        assert 100_000_000 <= used_memory(pids, most=50_000_000) < 160_000_000
+        assert mapped({2**22 + 1: 5}, None) == 5
+        child.communicate("")
+    assert mapped({}, None) == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_files_of_a_user(tmp_path: Path) -> None:
+    """Counted by owner in folders that are for all, and taken away without those of others."""
+    for name, uid in (("one", 54_322), ("other", 54_324)):
+        (tmp_path / name).mkdir()
+        for path in (tmp_path / name / "below", tmp_path / f"{name}.file"):
+            path.write_bytes(b"x" * 1_000_000)
+        (tmp_path / f"{name}.file2").hardlink_to(tmp_path / f"{name}.file")
+        for path in (tmp_path / name, tmp_path / name / "below", tmp_path / f"{name}.file"):
+            os.chown(path, uid, uid)
+    assert 2_000_000 <= used_by_users(tmp_path)[54_322] < 2_100_000
+    found = (tmp_path / "one").stat()
+    assert used_by_users(tmp_path, {(found.st_dev, found.st_ino)})[54_322] < 1_100_000
+    forget_files(54_322, [str(tmp_path), str(tmp_path / "none")])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "other.file", "other.file2"]
 
 
 def test_a_family_is_ended_whole() -> None:
@@ -129,7 +250,7 @@ def test_a_family_is_ended_whole() -> None:
         "import subprocess, sys\nwhile True: subprocess.Popen(['/bin/sleep', '61.5'], start_new_session=True)"
     )
     child = subprocess.Popen([sys.executable, "-c", breed], start_new_session=True)
-    until(lambda: len(families(running(), {child.pid: ""})[child.pid]) > 20, 30, 0.01)
+    until(lambda: len(families(running(), [child.pid])[child.pid]) > 20, 30, 0.01)
     end(child.pid)
     assert child.wait() == -9
     until(lambda: not [line for line in _command_lines() if line == "/bin/sleep\x0061.5\x00"], 10)
@@ -142,7 +263,7 @@ def test_what_is_measured(tmp_path: Path) -> None:
         assert child.stdout is not None
         child.stdout.readline()
         assert 50_000_000 < used_memory([child.pid]) < 70_000_000
-        assert used_memory([child.pid, child.pid]) > 100_000_000
+        assert used_memory([child.pid], most=10_000_000) > 50_000_000
         assert running()[child.pid].group == running()[running()[child.pid].parent].group
         child.kill()
     assert used_memory([2**22 + 1]) == 0

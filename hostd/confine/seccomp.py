@@ -47,8 +47,16 @@ _REFUSED = {
         "unshare": 97, "open_by_handle_at": 265, "syslog": 116, **_SAME,
     },
 }  # fmt: skip
-_UNKNOWN = {"io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "clone3": 435}
-"""As if the kernel had none, so that libraries go the old way; clone3's flags can't be seen by a filter."""
+_NOWHERE = {
+    "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "clone3": 435,
+    "memfd_secret": 447,
+}  # fmt: skip
+_UNKNOWN = {
+    "x86_64": {"memfd_create": 319, "shmget": 29, "semget": 64, "msgget": 68, **_NOWHERE},
+    "aarch64": {"memfd_create": 279, "shmget": 194, "semget": 190, "msgget": 186, **_NOWHERE},
+}
+"""As if the kernel had none, so that libraries go the old way. clone3's flags can't be seen by a filter;
+memory that is no process's and no file's can't be counted, and System V's outlives its app."""
 
 
 _AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -103,7 +111,7 @@ def program(machine: str, pid: int = 0) -> bytes | None:
         made.add(_AT_LEAST, _X32, "refused")
     for number in _REFUSED[machine].values():
         made.add(_EQUAL, number, "refused")
-    for number in _UNKNOWN.values():
+    for number in _UNKNOWN[machine].values():
         made.add(_EQUAL, number, "unknown")
     for label, x86, arm in _LOOKED_INTO.values():
         made.add(_EQUAL, x86 if machine == "x86_64" else arm, label)

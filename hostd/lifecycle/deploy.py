@@ -155,6 +155,7 @@ class Deployer:
         self.launcher.drop_others(app, app.release)
         if app.release is not None:
             self.launcher.rest(app.app_id, app.release)
+        self.launcher.owners.end(app)
         self.launcher.ports.keep_only(app.app_id)
         if app.status is not Status.STOPPED:
             say(run_log, "stop: the app is stopped")
@@ -167,7 +168,7 @@ class Deployer:
         self.installer.forget(app.app_id)
         self.replicas.end(app.app_id)
         self.launcher.drop_others(app)
-        self.launcher.owners.end(app)
+        self.launcher.owners.end(app, files=True)
         outcomes.take_away(self.layout.app(app.app_id).root)
         self.registry.drop(app.app_id)
         return False
@@ -185,6 +186,9 @@ class Deployer:
         if app.release is not None:
             self.registry.serve(app.app_id, None)
             self.launcher.rest(app.app_id, app.release)
+        if not drained(app):
+            self.replicas.end(app.app_id)
+            self.launcher.owners.end(app)
         self.launcher.ports.keep_only(app.app_id, *drained(app))
         changes: dict[str, Any] = {"status": Status.FAILED, "error": failure, "pid": None, "restart": False}
         self.registry.note(ticket, app.app_id, serve=None, deploying=None, **changes)

@@ -27,9 +27,10 @@ from hostd.identity import (
     owner_of,
 )
 from hostd.layout import AppLayout, Layout, ReleaseLayout
+from hostd.lifecycle import measuring
 from hostd.lifecycle.registry import Registry
 from hostd.models import App
-from hostd.uids import PLATFORM, Uids, of_app, own_builder
+from hostd.uids import PLATFORM, Uids, is_somebodys, of_app, own_builder
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class Owners:
         """The number of the app, from now on at the latest; on disk before any file is the app's."""
         with self._lock:
             found = self._app(app_id).uid
-            if found is None or found not in self._all():
+            if found is None or found not in self._all() or _is_somebodys(found):
                 found = self._next()
                 self.registry.amend(None, app_id, lambda _: {"uid": found})
             return found
@@ -106,11 +107,21 @@ class Owners:
             except Exception:  # whatever an app made of its files, the others start
                 log.exception("the files of %s can't be given to its user", app_id)
 
-    def end(self, app: App) -> None:
-        """SIGKILL whatever still runs as the app or its builder, wherever it hid."""
-        if self.uids is not None and app.uid is not None and app.uid in self._all():
+    def numbers(self) -> range | None:
+        """Who apps may be; None for the platform's own user."""
+        return None if self.uids is None else self.uids.all()
+
+    def end(self, app: App, *, files: bool = False) -> None:
+        """SIGKILL whatever still runs as the app or its builder, wherever it hid.
+
+        What they keep in memory goes too, and with ``files`` what they have in folders that are for all.
+        """
+        if self.uids is None or app.uid is None or app.uid not in self._all():
+            return
+        if not _is_somebodys(app.uid):
             for one in (of_app(app.uid), own_builder(app.uid)):
                 end_all(one.uid)
+                measuring.forget_files(one.uid, measuring.ANYBODYS if files else (measuring.SHARED_MEMORY,))
 
     def _app(self, app_id: str) -> App:
         found = self.registry.peek(app_id)
@@ -129,7 +140,8 @@ class Owners:
         with contextlib.suppress(store.BadState, KeyError, TypeError, ValueError):
             last = int(store.read_json(path)["last"])
         order = [*range(max(last + 2, numbers.start), numbers.stop, 2), *numbers]
-        chosen: int | None = next((uid for uid in order if uid in numbers and uid not in self._taken), None)
+        free = (uid for uid in order if uid in numbers and uid not in self._taken)
+        chosen: int | None = next((uid for uid in free if not _is_somebodys(uid)), None)
         if chosen is None:
             raise Conflict("No uid is left for one more app: raise STREAMLIT_HOST_UID_MAX.")
         store.write_json(path, {"last": chosen})
@@ -160,6 +172,10 @@ class Owners:
         give_tree(release.bundle, Gift(builder, folders=mode, files=0o640), apart)
         if not written and release.archive.is_file():
             os.utime(release.archive)  # since then the tree is as uploaded: written_beside need not read it
+
+
+def _is_somebodys(uid: int) -> bool:
+    return is_somebodys(uid) or is_somebodys(own_builder(uid).uid)
 
 
 def _entered_by(app: Identity) -> Gift:

@@ -1,0 +1,98 @@
+"""What an app uses: memory that its processes hold and share, what its files take."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from hostd import trees
+from hostd.identity import output_as
+from hostd.processes import memory, shared_on_machine
+
+SHARED_MEMORY = "/dev/shm"  # noqa: S108 - shm_overview(7)
+ANYBODYS = (SHARED_MEMORY, "/tmp", "/var/tmp")  # noqa: S108 - looked at, not used
+"""Where every user may have files."""
+_MAPPING = re.compile(r"smaps:[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \S+\s*(.*)")
+_PSS = re.compile(r"smaps:Pss:\s+(\d+) kB")
+
+
+def used_memory(pids: Collection[int], most: int | None = None, uid: int | None = None) -> int:
+    """Bytes that processes have for themselves and of shared memory, with ``uid``'s files in /dev/shm.
+
+    What they share is looked at closely only where it could make it more than ``most``.
+    """
+    parts = {pid: memory(pid) for pid in pids}
+    own = sum(part for part, _ in parts.values())
+    if most is not None and (own > most or own + shared_on_machine() <= most):
+        return own
+    shared = {pid: part for pid, (_, part) in parts.items() if part}
+    files = 0 if uid is None else used_by_users(SHARED_MEMORY)[uid]
+    return own + mapped(shared, uid) + files
+
+
+def mapped(shared: dict[int, int], uid: int | None) -> int:
+    """Bytes of shared memory that is no file's any more, each part once; the kernel tells ``uid`` or root.
+
+    A process that does not let itself be looked at has all of its ``shared`` for itself.
+    """
+    if not shared:
+        return 0
+    paths = [f"/proc/{pid}/smaps" for pid in shared]
+    said = output_as(["grep", "-s", "-H", "-E", "^[0-9a-f]+-|^Pss:", *paths], uid)
+    found: Counter[int] = Counter()
+    seen, counts = set(), False
+    for line in said.splitlines():
+        pid = int(line[6:].partition("/")[0])
+        seen.add(pid)
+        if is_mapping := _MAPPING.search(line):
+            counts = is_mapping[1].endswith(" (deleted)") or is_mapping[1].startswith("/SYSV")
+        elif counts and (pss := _PSS.search(line)):
+            found[pid] += int(pss[1]) * 1024
+    return sum(min(found[pid], most) if pid in seen else most for pid, most in shared.items())
+
+
+def used_disk(folder: Path) -> int:
+    """Bytes that the files below ``folder`` take on the disk, each once and without following links."""
+    return used_by_users(folder).total()
+
+
+def used_by_users(root: str | Path, leave_out: Collection[tuple[int, int]] = ()) -> Counter[int]:
+    """Bytes that the files below ``root`` take, by owner; those that are seen if it changes meanwhile."""
+    found: Counter[int] = Counter()
+    twice: set[tuple[int, int]] = set()
+    with suppress(OSError):
+        for _, folder, names in trees.walk(root, leave_out):
+            itself = os.fstat(folder)
+            found[itself.st_uid] += itself.st_blocks * 512
+            for entry in _entries(folder, names):
+                key = (entry.st_dev, entry.st_ino)
+                if entry.st_nlink > 1 and key in twice:
+                    continue
+                if entry.st_nlink > 1:
+                    twice.add(key)
+                found[entry.st_uid] += entry.st_blocks * 512
+    return found
+
+
+def _entries(folder: int, names: Iterable[str]) -> Iterable[os.stat_result]:
+    for name in names:
+        with suppress(OSError):
+            yield os.stat(name, dir_fd=folder, follow_symlinks=False)
+
+
+def forget_files(uid: int, folders: Iterable[str] = ANYBODYS) -> None:
+    """Delete what a user has where every user may have files."""
+    for root in folders:
+        with suppress(OSError), os.scandir(root) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    found = entry.stat(follow_symlinks=False)
+                    if found.st_uid == uid and stat.S_ISDIR(found.st_mode):
+                        trees.delete(entry.path)
+                    elif found.st_uid == uid:
+                        os.unlink(entry.path)  # noqa: PTH108 - a path that was not made by pathlib
