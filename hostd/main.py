@@ -30,6 +30,7 @@ from hostd.isolation import NONE, Isolation
 from hostd.layout import Layout
 from hostd.lifecycle import Lifecycle
 from hostd.lifecycle.deploy import Deployer
+from hostd.lifecycle.disk_watch import DiskWatch
 from hostd.lifecycle.draining import Drainer
 from hostd.lifecycle.gate import Gate
 from hostd.lifecycle.installing import Installer
@@ -177,14 +178,13 @@ def _lifespan(house: House) -> Callable[[FastAPI], AbstractAsyncContextManager[N
         closing = threading.Event()
         changes = Changes(house.layout.events_socket)
         await asyncio.to_thread(house.lifecycle.recover)
-        watchdog = Watchdog(
-            settings=house.settings,
-            layout=house.layout,
-            registry=house.lifecycle.registry,
-            deployer=house.lifecycle.deployer,
-        )
+        life = house.lifecycle
+        shared: Any = {"registry": life.registry, "deployer": life.deployer}
+        shared |= {"settings": house.settings, "layout": house.layout}
+        watchdog, disk = Watchdog(**shared), DiskWatch(**shared)
         threads = [
             threading.Thread(target=watchdog.run, args=(closing,), name="watchdog", daemon=True),
+            threading.Thread(target=disk.run, args=(closing,), name="disk", daemon=True),
             threading.Thread(target=house.lifecycle.watch, args=(changes,), name="watch", daemon=True),
             threading.Thread(target=_announce_console, args=(house,), name="announce", daemon=True),
         ]

@@ -10,7 +10,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # it is read at the start of every app
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Iterator
 
     Key = tuple[int, int]
 
@@ -107,12 +107,12 @@ def _opened(name: str, folder: int | None) -> int:
 
 
 def walk(
-    root: str | os.PathLike[str], leave_out: Collection[Key] = ()
+    root: str | os.PathLike[str], wanted: Callable[[os.stat_result], bool] | None = None
 ) -> Iterator[tuple[list[str], int, list[str]]]:
     """Bottom up, each folder of a tree: the names that lead to it, it opened, and what in it is no folder.
 
-    The root comes last. What is given is good until the next. ``leave_out``: folders by (device, inode).
-    What can't be opened is passed over. Raises OSError for the root, Moved.
+    The root comes last. What is given is good until the next. What can't be opened, or is not
+    ``wanted``, is passed over. Raises OSError for the root, Moved.
     """
     opened = [os.open(root, _FOLDER)]
     keys, path = [_key(opened[0])], []
@@ -121,7 +121,7 @@ def walk(
         while True:
             if listed[-1][0]:
                 name = listed[-1][0].pop()
-                if (inner := _entered(name, opened[-1], leave_out)) is not None:
+                if (inner := _entered(name, opened[-1], wanted)) is not None:
                     opened.append(inner)
                     if len(opened) > _KEPT:
                         os.close(opened.pop(-2))
@@ -144,12 +144,12 @@ def walk(
             os.close(one)
 
 
-def _entered(name: str, folder: int, leave_out: Collection[Key]) -> int | None:
+def _entered(name: str, folder: int, wanted: Callable[[os.stat_result], bool] | None) -> int | None:
     try:
         opened = os.open(name, _FOLDER, dir_fd=folder)
     except OSError:
         return None
-    if leave_out and _key(opened) in leave_out:
+    if wanted is not None and not wanted(os.fstat(opened)):
         os.close(opened)
         return None
     return opened

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
 import time
 from collections import Counter
 from contextlib import suppress
@@ -19,6 +21,7 @@ from hostd.lifecycle.registry import Registry
 from hostd.models import FailureKind
 from hostd.settings import Settings
 
+log = logging.getLogger(__name__)
 MB = 1_000_000
 SHARE = 0.05
 """Part of the time that is spent on measuring."""
@@ -39,6 +42,14 @@ class DiskWatch:
     _elsewhere: Counter[int] = field(default_factory=Counter)
     _was_short: bool = False
 
+    def run(self, closing: threading.Event, interval: float = 1.0) -> None:
+        """Look every ``interval`` seconds until ``closing`` is set."""
+        while not closing.wait(interval):
+            try:
+                self.look()
+            except Exception:
+                log.exception("the watch over the disk stumbled")
+
     def look(self) -> None:
         """The next app in turn, or all of them."""
         begun = time.monotonic()
@@ -56,13 +67,11 @@ class DiskWatch:
         self._next = begun + (time.monotonic() - begun) / SHARE
 
     def _used_elsewhere(self) -> Counter[int]:
-        """What users have where everybody may have files; the data folder may lie there."""
-        if self.deployer.launcher.owners.numbers() is None:
-            return Counter()  # nobody knows whose they are
-        data = self.layout.root.stat()
+        """What apps' users have where everybody may have files."""
+        numbers = self.deployer.launcher.owners.numbers()
         found: Counter[int] = Counter()
-        for folder in ANYBODYS:
-            found += used_by_users(folder, {(data.st_dev, data.st_ino)})
+        for folder in ANYBODYS if numbers is not None else ():
+            found += used_by_users(folder, numbers)
         return found
 
     def _look_at(self, app_id: str) -> None:

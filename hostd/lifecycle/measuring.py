@@ -6,7 +6,7 @@ import os
 import re
 import stat
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def used_memory(pids: Collection[int], most: int | None = None, uid: int | None 
     if most is not None and (own > most or own + shared_on_machine() <= most):
         return own
     shared = {pid: part for pid, (_, part) in parts.items() if part}
-    files = 0 if uid is None else used_by_users(SHARED_MEMORY)[uid]
+    files = 0 if uid is None else used_by_users(SHARED_MEMORY, (uid,))[uid]
     return own + mapped(shared, uid) + files
 
 
@@ -61,12 +61,19 @@ def used_disk(folder: Path) -> int:
     return used_by_users(folder).total()
 
 
-def used_by_users(root: str | Path, leave_out: Collection[tuple[int, int]] = ()) -> Counter[int]:
-    """Bytes that the files below ``root`` take, by owner; those that are seen if it changes meanwhile."""
+def used_by_users(root: str | Path, users: Container[int] | None = None) -> Counter[int]:
+    """Bytes that the files below ``root`` take, by owner; those that are seen if it changes meanwhile.
+
+    With ``users`` only folders that these may write in are gone through.
+    """
     found: Counter[int] = Counter()
     twice: set[tuple[int, int]] = set()
+
+    def wanted(folder: os.stat_result) -> bool:
+        return users is None or folder.st_uid in users or bool(folder.st_mode & 0o002)
+
     with suppress(OSError):
-        for _, folder, names in trees.walk(root, leave_out):
+        for _, folder, names in trees.walk(root, wanted):
             itself = os.fstat(folder)
             found[itself.st_uid] += itself.st_blocks * 512
             for entry in _entries(folder, names):

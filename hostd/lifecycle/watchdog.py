@@ -18,7 +18,6 @@ from hostd.errors import HostdError, SupervisorEnds
 from hostd.layout import Layout, parse_program, parse_replica
 from hostd.lifecycle import confinement, outcomes
 from hostd.lifecycle.deploy import Deployer
-from hostd.lifecycle.disk_watch import MB, DiskWatch
 from hostd.lifecycle.families import Census, end
 from hostd.lifecycle.measuring import SHARED_MEMORY, forget_files, used_memory
 from hostd.lifecycle.registry import Registry
@@ -28,6 +27,7 @@ from hostd.settings import Settings
 from hostd.supervisor import ProcessState
 
 log = logging.getLogger(__name__)
+MB = 1_000_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,23 +39,18 @@ class Watchdog:
     registry: Registry
     deployer: Deployer
     census: Census = field(init=False)
-    disk: DiskWatch = field(init=False)
     _strays: set[tuple[int, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.census = Census(apps=self.deployer.launcher.owners.numbers())
-        self.disk = DiskWatch(
-            settings=self.settings, layout=self.layout, registry=self.registry, deployer=self.deployer
-        )
 
     def run(self, closing: threading.Event, interval: float = 1.0) -> None:
         """Look every ``interval`` seconds until ``closing`` is set."""
         while not closing.wait(interval):
-            for look in (self.look, self.disk.look):
-                try:
-                    look()
-                except Exception:
-                    log.exception("the watchdog stumbled")
+            try:
+                self.look()
+            except Exception:
+                log.exception("the watchdog stumbled")
 
     def close(self) -> None:
         """End what apps left, if supervisord ends as well: it has ended all but us by now."""
