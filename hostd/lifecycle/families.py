@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -42,12 +42,12 @@ def families(processes: Mapping[int, Process], roots: Iterable[int]) -> dict[int
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Census:
-    """Counts what runs. ``apps``: the users that apps may be; None where they are the platform's own.
+    """Counts what runs. ``apps``: the users that its apps are; None where they are the platform's own.
 
     ``supervisord`` is its pid.
     """
 
-    apps: range | None = None
+    apps: Set[int] | None = None
     supervisord: int = field(default_factory=os.getppid)
 
     def take(

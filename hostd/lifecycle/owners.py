@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import threading
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -107,9 +108,12 @@ class Owners:
             except Exception:  # whatever an app made of its files, the others start
                 log.exception("the files of %s can't be given to its user", app_id)
 
-    def numbers(self) -> range | None:
-        """Who apps may be; None for the platform's own user."""
-        return None if self.uids is None else self.uids.all()
+    def numbers(self) -> Set[int] | None:
+        """Who this platform's apps are or were, as it goes on; None for the platform's own user.
+
+        No others of the range: by mistake another platform's apps may be there as well.
+        """
+        return None if self.uids is None else self._taken
 
     def end(self, app: App, *, files: bool = False) -> None:
         """SIGKILL whatever still runs as the app or its builder, wherever it hid.
