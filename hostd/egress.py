@@ -7,6 +7,7 @@ assigned, and those above that are in use; never one of hostd's own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ _ABOVE = (
 )  # fmt: skip
 COMMON: tuple[Range, ...] = ((1, 9999), *((port, port) for port in _ABOVE))
 """Databases, queues, HTTP of all kinds: what people's apps talk to."""
+_PORT = re.compile(r"https?://[^/\s]*:(\d{1,5})(?![^/\s]*@)")
 WEB = (80, 443)
 """Without these an app reaches hardly anything: they stay open also where hostd itself listens on one."""
 
@@ -52,6 +54,12 @@ def _between(low: int, high: int, keep: Iterable[int]) -> Iterable[Range]:
             low = port + 1
     if low <= high:
         yield (low, high)
+
+
+def index_ports(environment: Mapping[str, str]) -> list[int]:
+    """The ports in the URLs of uv's variables."""
+    named = (value for name, value in environment.items() if name.startswith("UV_"))
+    return sorted({int(port) for value in named for port in _PORT.findall(value) if int(port) < 65_536})
 
 
 def proxy_ports(environment: Mapping[str, str]) -> list[int]:

@@ -22,7 +22,9 @@ from hostd import builds, store
 from hostd.builds import as_of, conda, dependencies, interpreters, names, poetry, texts
 from hostd.builds.interpreters import Python
 from hostd.layout import ReleaseLayout
+from hostd.lifecycle.building import confined_build
 from hostd.models import Asked, Options, Source
+from hostd.scale import Scale
 from hostd.settings import load
 
 from .platform import until, uv_cache
@@ -87,12 +89,13 @@ def build(tmp_path: Path, cache: Path) -> Build:
 
     def run(files: Files, dependencies: str | None = None, timeout: int = 300, **options: Any) -> Built:
         release, asked = lay_down(tmp_path, files, dependencies, **options)
+        settings = load({k: v for k, v in os.environ.items() if not k.startswith("STREAMLIT_HOST")})
         job = builds.Job(
             release=str(release.root), number=1, source=asdict(asked.source), options=asdict(asked.options),
             dependency_key=builds.dependency_key(release, asked), timeout=timeout,
             run_log=str(tmp_path / "run.log"), cache=str(cache), as_of=asked.options.as_of,
+            own_cache=str(cache / "own"), held=confined_build(settings, Scale(), own=False),
         )  # fmt: skip
-        settings = load({k: v for k, v in os.environ.items() if not k.startswith("STREAMLIT_HOST")})
         base = {"UV_CACHE_DIR": uv_cache(), "UV_PYTHON_DOWNLOADS": "never", **settings.build_environment}
         path = tmp_path / "spec.json"
         spec = builds.spec(job, builds.environment(base, cache / "uv"), path)
@@ -219,7 +222,7 @@ def _lives(pid: int) -> bool:
 
 def test_nothing_outlives_an_install_that_is_out_of_time(build: Build, tmp_path: Path) -> None:
     """At the time-out uv ends, and so do the build backend that it started and that backend's own child."""
-    pids = tmp_path / "pids"
+    pids = tmp_path / "1" / "bundle" / "pids"
     backend = BACKEND.format(pids=str(pids))
     files: Files = {"endless/pyproject.toml": ENDLESS, "endless/backend.py": backend}
     built = build({"requirements.txt": "./endless\n", **files}, "requirements.txt", timeout=8)

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from hostd.builds.dependencies import read
+from hostd.builds.workplace import builds_code
 from hostd.layout import AppLayout, ReleaseLayout
 from hostd.lifecycle.confinement import confined
 from hostd.scale import Scale
 from hostd.settings import load
 
-from .platform import Platform, platform
+from .platform import HELLO, Platform, platform
 
 
 class Asked(ThreadingHTTPServer):
@@ -86,6 +88,103 @@ def test_an_upload_does_not_choose_where_pythons_come_from(
     assert "/theirs.json" not in server.paths
     assert not list((host.data / "cache" / "python").glob("[!.]*"))
     host.api.delete(f"/apps/{app_id}")
+
+
+SETUP = """
+import json, os, pathlib, resource, socket
+from setuptools import setup
+
+def tried(what, *arguments):
+    try:
+        what(*arguments)
+        return "open"
+    except OSError as error:
+        return os.strerror(error.errno)
+
+status = dict(line.split(":\\t", 1) for line in open("/proc/self/status"))
+here = pathlib.Path(__file__).resolve().parent
+told = json.loads((here / "targets.json").read_text())
+found = {
+    **{name: int(status[name], 16) for name in ("NoNewPrivs", "Seccomp", "CapEff")},
+    "oom_score_adj": int(open("/proc/self/oom_score_adj").read()),
+    "limits": {name: resource.getrlimit(getattr(resource, "RLIMIT_" + name))[0] for name in told["limits"]},
+    "tries": {
+        **{f"connect {port}": tried(socket.create_connection, ("127.0.0.1", port)) for port in told["ports"]},
+        **{f"read {path}": tried(open, path, "rb") for path in told["read"]},
+        **{f"list {path}": tried(os.listdir, path) for path in told["list"]},
+        **{f"write {path}": tried(open, path + "/planted", "xb") for path in told["list"]},
+        "listen": tried(socket.create_server, ("127.0.0.1", told["free"])),
+    },
+}
+(here / "found.json").write_text(json.dumps(found))
+setup(name="mine", version="1", py_modules=["mine"])
+"""
+
+
+def test_what_is_built_is_confined(host: Platform) -> None:
+    """A setup.py of the upload's has the limits of an app, and reaches neither hostd nor another app."""
+    victim = host.running("victim")
+    port, apps = host.app(victim)["port"], host.data / "apps"
+    targets = {
+        "ports": [host.port, host.console_port, port],
+        "read": [
+            str(host.data / "secrets.key"),
+            str(apps / victim / "meta.json"),
+            f"/proc/{host.pid('hostd')}/environ",
+        ],
+        "list": [
+            str(host.data / "people"),
+            str(apps / victim / "releases/1/bundle"),
+            str(host.data / "cache"),
+        ],
+        "free": host.pool[-1],
+        "limits": ["DATA", "FSIZE", *([] if "STREAMLIT_HOST_UID_MIN" in host.settings else ["NPROC"])],
+    }
+    (host.data / "people").mkdir(mode=0o700, exist_ok=True)
+    files = {"requirements.txt": "streamlit\n-e .\n", "setup.py": SETUP, "mine.py": ""}
+    app_id = upload(host, {**files, "app.py": HELLO.decode(), "targets.json": json.dumps(targets)})
+    host.wait(app_id, "running", timeout=240)
+    found = json.loads((apps / app_id / "releases/1/bundle/found.json").read_text())
+    tries = found.pop("tries")
+    assert {name: came for name, came in tries.items() if came == "open"} == {}
+    assert set(tries.values()) <= {"Permission denied", "Operation not permitted"}
+    assert (found["NoNewPrivs"], found["Seccomp"], found["CapEff"]) == (1, 2, 0)
+    assert found["oom_score_adj"] >= 500
+    assert all(limit > 0 for limit in found["limits"].values()), found  # -1 is none
+    for one in (app_id, victim):
+        host.api.delete(f"/apps/{one}")
+
+
+PYLOCK = """
+lock-version = "1.0"
+created-by = "a test"
+[[packages]]
+name = "streamlit"
+version = "1.50.0"
+wheels = [{{ url = "https://index.example/streamlit-1.50.0-py3-none-any.whl", hashes = {{ sha256 = "00" }} }}]
+[[packages]]
+name = "mine"
+{package}
+"""
+
+
+@pytest.mark.parametrize(
+    ("package", "expected"),
+    [
+        ('version = "1"\nsdist = { url = "https://index.example/mine-1.tar.gz", hashes = {} }', False),
+        ('version = "1"\nsdist = { path = "mine-1.tar.gz", hashes = {} }', True),
+        ('vcs = { type = "git", url = "https://git.example/mine", commit-id = "00" }', True),
+        ('archive = { url = "https://files.example/mine-1.tar.gz", hashes = {} }', True),
+        ('archive = { url = "https://files.example/mine-1-py3-none-any.whl", hashes = {} }', False),
+        ('directory = { path = "." }', True),
+    ],
+)
+def test_a_lock_that_names_code_to_build(tmp_path: Path, package: str, expected: bool) -> None:
+    """Is seen to do so; a package of an index that is there as source only is for the app's option."""
+    (tmp_path / "pylock.toml").write_text(
+        PYLOCK.format(package=package).replace("{{", "{").replace("}}", "}")
+    )
+    assert builds_code(read(tmp_path, "pylock.toml"), tmp_path) is expected
 
 
 def released(root: Path, record: dict[str, object] | None) -> tuple[AppLayout, ReleaseLayout]:

@@ -198,5 +198,5 @@ def test_an_apps_own_project_is_built_by_its_own_builder(platform: Platform) -> 
     uid = uid_of(platform, app_id)
     told = root_of(platform, app_id) / "releases" / "1" / "bundle" / "whoami.txt"
     assert told.read_text() == repr(((uid + 1,) * 3, (uid + 1,) * 3, [uid]))
-    until(lambda: not processes_of(uid + 1), 10, what="the end of what it left running")
+    until(lambda: not processes_of(uid + 1), 60, what="only its bytecode is still compiled, and then nothing")
     platform.api.delete(f"/apps/{app_id}")

@@ -33,7 +33,8 @@ class Wanted:
     ``converted`` is a requirements file of our making, ``install`` the file that uv reads as it is.
     ``synced`` is the folder of a uv.lock, ``project`` that of a package to install as well. ``folder`` is the
     working directory. ``local`` tells that code of the upload itself gets installed, ``editable`` that it
-    is imported from where it lies. ``uncertain`` are lines whose name PyPI may not have.
+    is imported from where it lies, ``built`` that a lock names code to build. ``uncertain`` are
+    lines whose name PyPI may not have.
     """
 
     folder: Path
@@ -46,6 +47,7 @@ class Wanted:
     project: Path | None = None
     local: bool = False
     editable: bool = False
+    built: bool = False
     hashed: bool = False
     python: str | None = None
     warnings: tuple[str, ...] = ()
@@ -136,16 +138,30 @@ def _project(path: Path) -> dict[str, Any]:
 def _pylock(_: Path, path: Path) -> Wanted:
     content = _toml(path)
     packages = content.get("packages", [])
-    local = any("directory" in package for package in packages)
+    local = any("directory" in package or _is_in_upload(package) for package in packages)
     return Wanted(
         folder=path.parent,
         files=(path,),
         lines=tuple(f"{p['name']}=={p['version']}" for p in packages if "name" in p and "version" in p),
         install=path,
         local=local,
-        editable=local,
+        editable=any("directory" in package for package in packages),
+        built=any(map(_is_built, packages)),
         python=content.get("requires-python"),
     )
+
+
+def _is_in_upload(package: dict[str, Any]) -> bool:
+    """An archive by path (PEP 751)."""
+    return any("path" in package.get(kind, {}) for kind in ("archive", "sdist"))
+
+
+def _is_built(package: dict[str, Any]) -> bool:
+    """Whether a package of a pylock file is code to build that the file names itself, and no index has."""
+    archive = package.get("archive", {})
+    place = str(archive.get("path") or archive.get("url") or "")
+    source = "path" in package.get("sdist", {}) and not package.get("wheels")
+    return "vcs" in package or source or bool(archive and not place.partition("#")[0].endswith(".whl"))
 
 
 def _pyproject(bundle: Path, path: Path) -> Wanted:

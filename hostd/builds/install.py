@@ -128,7 +128,11 @@ def _freeze(job: Job, steps: Steps, plan: Plan) -> list[str]:
 
 
 def _packages(job: Job) -> Path:
-    return next(job.venv.glob("lib/*/site-packages"))
+    """Raises Stop when a build put a link there that leads elsewhere."""
+    found = next(job.venv.glob("lib/*/site-packages"), None)
+    if found is None or not found.resolve().is_relative_to(job.venv.resolve()):
+        raise Stop(1, "error: what was built took the folder of packages away")
+    return found
 
 
 def _versions(resolved: Sequence[str]) -> dict[str, str]:

@@ -16,11 +16,10 @@ from hostd.store import BadState, parse, read_json
 
 @dataclass(frozen=True, slots=True)
 class Users:
-    """``platform`` installs wheels; ``own`` builds this app's own code, in a cache of its own."""
+    """``platform`` installs wheels; ``own`` builds this app's own code."""
 
     platform: Identity
     own: Identity
-    own_cache: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +28,8 @@ class Job:
 
     ``source`` and ``options`` are those of asked.json. ``as_of`` (a date) passes over packages newer than
     that; ``look_back`` asks to find the date from what the requirements pin. ``users`` None: everything is
-    done as who we are.
+    done as who we are. ``own_cache`` is for what builds this app's own code; ``held`` has the parts
+    ``limits`` and ``confine`` of a spec (hostd/launch.py) for that, and the install adds its own folders.
     """
 
     release: str
@@ -40,6 +40,8 @@ class Job:
     timeout: int
     run_log: str
     cache: str
+    own_cache: str
+    held: dict[str, Any]
     as_of: str | None = None
     look_back: bool = False
     users: Users | None = None

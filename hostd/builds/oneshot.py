@@ -47,6 +47,7 @@ def run(job: Job) -> int:
     """
     release = Path(job.release)
     _clear(job.venv)
+    _clear(release / "build")  # of an install that was killed
     preload_codecs()
     with (release / "install.log").open("ab", buffering=0) as log:
         steps = Steps(log, job.bundle, release / "build", time.monotonic() + job.timeout)
@@ -66,7 +67,7 @@ def run(job: Job) -> int:
         (job.venv / ".lock").unlink(missing_ok=True)  # uv's, for everybody to write
         store = bytecode.store_in(work.cache, made.tag)
         bytecode.link_known(made.packages, store, made.tag)
-        (made.packages / "hostd_app_root.pth").write_text(_PTH, encoding="utf-8")
+        _add_root(made.packages)
         wheel = static_copy.wheel(made.packages, versions.get("streamlit"))
     _complete(job, made, versions.get("streamlit"), wheel.key if wheel else None)
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))  # nobody waits for what follows
@@ -84,6 +85,14 @@ def _made(job: Job, work: workplace.Workplace) -> Installed:
             return install(job, work.steps, work.wanted)
     finally:
         work.end_builders()
+
+
+def _add_root(packages: Path) -> None:
+    """By a new file: where all is one user, a build may have put a link there."""
+    path = packages / "hostd_app_root.pth"
+    path.unlink(missing_ok=True)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(_PTH)
 
 
 def _clear(folder: Path) -> None:

@@ -14,9 +14,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from hostd.builds.exits import OUT_OF_TIME, Stop
+from hostd.confine import enter, limits
+from hostd.confine.identity import renounce
 from hostd.identity import Identity, become
 from hostd.launch import die_with_parent
 
@@ -29,7 +31,8 @@ class Steps:
 
     ``identity`` is the user that the programs run as, None for our own; ``environment`` theirs, None for
     our own. ``platform`` are steps of the platform itself, as which only programs of ours run. Without
-    ``building`` uv takes nothing but wheels.
+    ``building`` uv takes nothing but wheels. ``held``: limits and confinement of programs that run code of
+    others.
     """
 
     log: IO[bytes]
@@ -40,6 +43,7 @@ class Steps:
     environment: Mapping[str, str] | None = None
     platform: Steps | None = None
     building: bool = True
+    held: Mapping[str, Any] | None = None
 
     def say(self, line: str) -> None:
         """One line of ours."""
@@ -109,8 +113,16 @@ class Steps:
 
     def _begin(self) -> None:
         if self.identity is not None:
+            os.seteuid(0)  # for the limits
+        if self.held is not None:
+            limits.apply(self.held["limits"], own_uid=self.identity is not None)
+        if self.identity is not None:
             become(self.identity)
+        if self.held is not None:
+            renounce()
         die_with_parent()  # after that: a change of the user clears it (prctl(2))
+        if self.held is not None:
+            enter.hold(self.held["confine"])
 
     def _tee(self, line: bytes) -> None:
         for write in (self.log.write, sys.stdout.buffer.write):

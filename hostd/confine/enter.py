@@ -26,10 +26,15 @@ def enter(spec: Mapping[str, Any], die_with_parent: Any) -> None:
     die_with_parent()
     confine = spec.get("confine")
     if confine is not None:
-        _landlock(confine)
-        seccomp.install()
+        hold(confine)
     if tmp := spec.get("tmp"):
         _empty(tmp)
+
+
+def hold(confine: Mapping[str, Any]) -> None:
+    """Landlock and seccomp, for good. Needs no_new_privs. Raises OSError."""
+    _landlock(confine)
+    seccomp.install()
 
 
 def _landlock(confine: Mapping[str, Any]) -> None:

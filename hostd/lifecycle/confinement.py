@@ -29,7 +29,7 @@ TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108 - see below
 """For apps with a uid of their own, which modes keep apart there. Others have their TMPDIR alone."""
 _CONFIG_LIMIT = 65_536
 """Bytes of a pyvenv.cfg that are read."""
-_FILES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_FILES: tuple[str, ...] = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def confined(
@@ -47,7 +47,7 @@ def confined(
     if settings.hand_over:
         writable.append(Layout(settings.data).door(port).parent)
     if own:
-        writable += [SHARED_MEMORY, *(path for path in TEMPORARY if not data.is_relative_to(path))]
+        writable += shared(data)
     return {
         "limits": limits(settings, scale),
         "confine": {
@@ -58,6 +58,11 @@ def confined(
         },
         "tmp": str(temporary(app, port)),
     }
+
+
+def shared(data: Path) -> list[str]:
+    """Folders that all users write, for those who have a uid of their own."""
+    return [SHARED_MEMORY, *(path for path in TEMPORARY if not data.is_relative_to(path))]
 
 
 def temporary(app: AppLayout, port: int) -> Path:
@@ -80,14 +85,14 @@ def _either(own: int | None, default: int) -> int:
     return default if own is None else own
 
 
-def connects(settings: Settings, scale: Scale) -> list[egress.Range]:
-    """The ports that an app may connect to."""
+def connects(settings: Settings, scale: Scale, needed: Iterable[int] = ()) -> list[egress.Range]:
+    """The ports that an app may connect to; ``needed`` whatever else holds."""
     ours = [
         (settings.port_min, settings.port_max),
         *((port, port) for port in (settings.port, settings.console_port)),
     ]
     wanted = port_ranges(scale.connect_ports) if scale.connect_ports else settings.app_connect_ports
-    return egress.allowed(wanted, ours, egress.proxy_ports(settings.app_environment))
+    return egress.allowed(wanted, ours, [*egress.proxy_ports(settings.app_environment), *needed])
 
 
 def _readable(settings: Settings, release: ReleaseLayout, data: Path) -> Iterator[Path]:

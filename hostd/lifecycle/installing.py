@@ -11,6 +11,7 @@ from pathlib import Path
 from hostd import builds, bundles, diagnosis, programs, store, trees
 from hostd.errors import AppFailed
 from hostd.layout import Layout, ReleaseLayout, build_name
+from hostd.lifecycle.building import confined_build
 from hostd.lifecycle.owners import Owners
 from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.workers import Slots
@@ -103,6 +104,7 @@ class Installer:
         self.supervisor.start(name)
 
     def _job(self, app: App, release: ReleaseLayout, asked: Asked) -> builds.Job:
+        users = self.owners.builders(app.app_id)
         return builds.Job(
             release=str(release.root),
             number=asked.release,
@@ -112,9 +114,11 @@ class Installer:
             timeout=self.settings.install_timeout,
             run_log=str(self.layout.app(app.app_id).log),
             cache=str(self.layout.cache.parent),
+            own_cache=str(self.layout.own_cache(app.app_id)),
+            held=confined_build(self.settings, app.scale, own=users is not None),
             as_of=asked.options.as_of,
             look_back=False,
-            users=self.owners.builders(app.app_id),
+            users=users,
         )
 
     def _await(self, ticket: Ticket, app: App, release: ReleaseLayout) -> None:

@@ -83,7 +83,7 @@ class Owners:
             return None
         uid = self.uid(app_id)
         ours = replace(self.uids.builder, groups=(uid,))  # in the app's group, to enter its folder
-        return builds.Users(ours, own_builder(uid), str(self.layout.own_cache(app_id)))
+        return builds.Users(ours, own_builder(uid))
 
     def make_door(self, app_id: str, folder: Path) -> None:
         """An empty folder for the socket of one of the app's processes."""
