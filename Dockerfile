@@ -19,10 +19,11 @@ RUN python3 -m venv --without-pip /opt/venv \
 
 # .dockerignore lets through only what runs.
 COPY . /opt/hostd
-# The entry. hostd never runs as root; but a data folder may come from somewhere else: a bind mount that Docker
-# made, or the folder of an earlier installation, both root's. So the container may start as root, gives what
-# root owns there to hostd (or to the owner of the folder, who then keeps access to it from outside), and drops
-# root for good before anything of ours runs. Started as another user (docker run --user), it changes nothing.
+# The entry. As root with the capabilities that compose gives (bits 0xeb of CapEff: CHOWN, DAC_OVERRIDE, FOWNER, KILL,
+# SETGID, SETUID; linux/capability.h) hostd stays root, so that every app has a Unix user of its own.
+# A root that lacks some, or with STREAMLIT_HOST_UID_MIN=0, gives the data folder to hostd (or to its owner, who then
+# keeps access from outside) and drops root for good before anything of ours runs: all apps are one user then. Where
+# root can't even do that (bits 0xc1), or as another user (docker run --user), it changes nothing.
 # The output goes over as well: supervisord opens it by name, for hostd's lines.
 # The deepest files go first, so that an interrupted change is seen and finished by the next start.
 RUN /opt/venv/bin/python -m compileall -q /opt/hostd/hostd /opt/hostd/console \
@@ -30,12 +31,14 @@ RUN /opt/venv/bin/python -m compileall -q /opt/hostd/hostd /opt/hostd/console \
         '#!/bin/sh' \
         'set -eu' \
         'data="${STREAMLIT_HOST_DATA:-/data}"' \
-        'if [ "$(id -u)" = 0 ]; then' \
+        'caps=$((0x$(sed -n "s/^CapEff:[[:space:]]*//p" /proc/self/status)))' \
+        'has() { [ $((caps & $1)) = $(($1)) ]; }' \
+        'if [ "$(id -u)" = 0 ] && has 0xc1 && { [ "${STREAMLIT_HOST_UID_MIN:-}" = 0 ] || ! has 0xeb; }; then' \
         '    mkdir -p "$data"' \
         '    owner=$(stat -c %u:%g "$data")' \
         '    case "$owner" in 0:*) owner=$(id -u hostd):$(id -g hostd) ;; esac' \
-        '    if [ -n "$(find "$data" -maxdepth 2 -uid 0 -print -quit)" ]; then' \
-        '        find "$data" -xdev -depth -uid 0 -exec chown -h "$owner" {} +' \
+        '    if [ -n "$(find "$data" -maxdepth 2 ! -uid "${owner%:*}" -print -quit)" ]; then' \
+        '        find "$data" -xdev -depth ! -uid "${owner%:*}" -exec chown -h "$owner" {} +' \
         '    fi' \
         '    chown "$owner" /proc/self/fd/1 /proc/self/fd/2' \
         '    exec setpriv --reuid "${owner%:*}" --regid "${owner#*:}" --clear-groups --no-new-privs "$@"' \

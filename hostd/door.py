@@ -15,9 +15,9 @@ from uv import find_uv_bin
 
 from hostd import builds, first_admin, programs, store, uids
 from hostd.confine import kernel
+from hostd.data_owner import prepare_users
 from hostd.errors import SettingsError
 from hostd.health import is_free
-from hostd.identity import Gift, Identity, give, give_tree, owner_of
 from hostd.isolation import NONE
 from hostd.layout import Layout
 from hostd.leftovers import drop_sections, end_orphans, set_bad_sections_aside
@@ -39,14 +39,14 @@ def enter(settings: Settings) -> NoReturn:
     prepare(layout)
     lock = take_lock(layout)
     check_isolation(settings)
-    prepare_users(settings, layout)
-    vault_keys.load(settings, layout, lambda notice: sys.stderr.write(f"hostd: {notice}\n"))
+    prepare_users(settings, layout, _tell)
+    vault_keys.load(settings, layout, _tell)
     check_ports(settings)
     end_orphans(settings, layout)
     drop_sections(layout)
     conceal_all(layout)
     for problem in set_bad_sections_aside(layout):
-        sys.stderr.write(f"hostd: {problem}\n")
+        _tell(problem)
     write_platform(settings, layout)
     first_admin.make(settings, layout)
     os.set_inheritable(lock, True)
@@ -70,8 +70,12 @@ def rotate_secrets_key(settings: Settings) -> None:
     layout = Layout(settings.data)
     prepare(layout)
     take_lock(layout)
-    rotation.rotate(settings, layout, lambda notice: sys.stderr.write(f"hostd: {notice}\n"))
+    rotation.rotate(settings, layout, _tell)
     first_admin.record(layout, "rotate_secrets_key")
+
+
+def _tell(notice: str) -> None:
+    sys.stderr.write(f"hostd: {notice}\n")
 
 
 def prepare(layout: Layout) -> None:
@@ -86,39 +90,6 @@ def prepare(layout: Layout) -> None:
         raise SettingsError(
             f"STREAMLIT_HOST_DATA={layout.root}: can't be written: {error.strerror}"
         ) from None
-
-
-def prepare_users(settings: Settings, layout: Layout) -> None:
-    """Where apps have users of their own: what they pass through, and what the builder has.
-
-    Everything else is root's. What lay there before comes from a hostd that was not root.
-    """
-    found = uids.usable(settings, find_uv_bin(), builds.interpreter())
-    if isinstance(found, str):
-        return
-    for folder in (layout.root, layout.apps, layout.hand_over):
-        give(folder, Gift(uids.PLATFORM, folders=0o711, files=0o600))
-    for folder in (layout.supervisor, layout.logs, layout.root / "console"):
-        give_tree(folder, Gift(uids.PLATFORM, folders=0o700, files=0o600))
-    _prepare_caches(settings, layout, found.builder)
-
-
-def _prepare_caches(settings: Settings, layout: Layout, builder: Identity) -> None:
-    """Given away once: they are large. An empty UV_CACHE_DIR becomes the builder's as well."""
-    cache = layout.cache.parent
-    own = cache / "own"
-    named = Path(settings.build_environment.get("UV_CACHE_DIR", layout.cache))
-    if owner_of(cache)[0] != builder.uid:
-        give_tree(cache, Gift(builder, folders=0o755, files=0o644, linked=True))
-    own.mkdir(mode=0o711, exist_ok=True)
-    give(own, Gift(uids.PLATFORM, folders=0o711, files=0o600))
-    named.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not any(named.iterdir()):
-        give(named, Gift(builder, folders=0o700, files=0o600))
-    for folder in (layout.cache, layout.statics, *cache.glob("bytecode-*")):
-        folder.mkdir(mode=0o700, exist_ok=True)
-        give(folder, Gift(builder, folders=0o700, files=0o600))
-    give(cache, Gift(builder, folders=0o711, files=0o600))
 
 
 def take_lock(layout: Layout) -> int:

@@ -19,8 +19,10 @@ from typing import Any
 import httpx
 import pytest
 
+from hostd.isolation import Isolation, parse
+from tests.attacks.suite import PROCESSES, Target, run, verdict
 from tests.docker.engine import Engine, NoEngineError, engine
-from tests.platform import ROOT, until
+from tests.platform import HELLO, ROOT, until
 
 CURL = (
     'curl -sS -X POST "http://localhost:8080/api/apps" -F "name=demo" '
@@ -59,6 +61,11 @@ class Deployment:
         """What the engine knows about the container."""
         text = self.engine.docker("inspect", "--format", f"{{{{json {template}}}}}", self.container())
         return json.loads(text)
+
+    def isolation(self) -> Isolation:
+        """The level that the platform in the container says it has."""
+        health = httpx.get(f"{self.url}/api/health", timeout=10, trust_env=False).json()
+        return parse(health["isolation"])
 
     def ready(self) -> bool:
         """Whether the platform answers."""
@@ -156,6 +163,7 @@ def _write_env(folder: Path, port: int) -> None:
     lines = [
         (folder / "env.example").read_text(encoding="utf-8"),
         f"HOST_PORT={port}",
+        f"STREAMLIT_HOST_APP_PROCESSES={PROCESSES}",
         f"STREAMLIT_HOST_PUBLIC_BASE=http://127.0.0.1:{port}",
         *(f"{name}={value}" for name, value in os.environ.items() if PASSED_ON.fullmatch(name)),
     ]
@@ -192,12 +200,44 @@ def test_it_is_published_on_loopback_only(deployment: Deployment) -> None:
     assert ports["8080/tcp"] == [{"HostIp": "127.0.0.1", "HostPort": str(deployment.port)}]
 
 
-def test_nothing_of_ours_runs_as_root(deployment: Deployment, app_id: str) -> None:
-    """Of all processes in the container only the init of Docker's is root's."""
+def test_apps_run_as_users_of_their_own(deployment: Deployment, app_id: str) -> None:
+    """hostd is root, the app is not; and what isolation there is has been measured from inside."""
     rows = deployment.engine.docker("top", deployment.container(), "-eo", "uid,pid,args").splitlines()[1:]
-    root = [row for row in rows if row.split()[0] != str(HOSTD_UID)]
-    assert len(rows) > 4
-    assert len(root) == 1 and "docker-init" in root[0], rows
+    whose = {int(row.split()[0]) for row in rows if f"/apps/{app_id}/" in row}
+    assert len(whose) == 1 and 20_000 < whose.pop() < 60_000, rows
+    assert {int(row.split()[0]) for row in rows if "supervisord" in row} == {0}
+    assert deployment.isolation().uid, deployment.isolation()
+
+
+def test_the_container_has_no_more_than_it_needs(deployment: Deployment) -> None:
+    """Six capabilities, no new ones, nothing to write but the data and memory, limits of use."""
+    script = "grep -E '^(CapBnd|CapEff|NoNewPrivs)' /proc/1/status; touch /opt/x /etc/x /usr/x 2>&1 || true"
+    told = deployment.compose("exec", "-T", "hostd", "sh", "-c", script)
+    assert dict(re.findall(r"^(\w+):\s+(\w+)$", told, re.MULTILINE)) == {
+        "CapBnd": "00000000000000eb", "CapEff": "00000000000000eb", "NoNewPrivs": "1",
+    }  # fmt: skip
+    assert told.count("Read-only file system") == 3, told
+    assert deployment.inspect(".HostConfig.Memory") > 0
+    assert deployment.inspect(".HostConfig.PidsLimit") > 0
+
+
+def test_every_attack_is_blocked(deployment: Deployment) -> None:
+    """An app that attacks the platform and a colleague's app from inside the container gets nothing."""
+    if not deployment.isolation().reaches(parse("uid+landlock7+seccomp")):
+        pytest.skip(f"this machine gives apps {deployment.isolation()} only")
+    with httpx.Client(base_url=f"{deployment.url}/api", timeout=60, trust_env=False) as api:
+        target = Target(
+            api=api,
+            port=8080,
+            console=8500,
+            free=8999,
+            code="/opt/hostd",
+            cache="/data/cache/uv",
+            bait="/opt",
+        )
+        found = run(target)
+    assert len(found) > 90
+    assert {name: came for name, came in found.items() if verdict(came) != "blocked"} == {}
 
 
 def test_operators_reach_supervisorctl(deployment: Deployment, app_id: str) -> None:
@@ -275,19 +315,69 @@ def test_data_survives_down_and_up(deployment: Deployment, app_id: str) -> None:
     assert _status(f"{after['access_url']}_stcore/health") == 200
 
 
-@pytest.mark.parametrize(("owner", "expected"), [(0, HOSTD_UID), (1234, 1234)])
-def test_a_folder_can_be_the_data(deployment: Deployment, tmp_path: Path, owner: int, expected: int) -> None:
-    """HOST_DATA as a folder works whoever owns it: root's is given to hostd, another user's stays theirs."""
-    data = tmp_path / "data"
-    (data / "apps").mkdir(parents=True)
-    old = data / "apps" / "meta.json"
-    old.write_text("{}", encoding="utf-8")
+@pytest.fixture
+def data(deployment: Deployment, tmp_path: Path) -> Path:
+    """A folder that is the data of the container's next start."""
     if os.geteuid() != 0:
         pytest.skip("only root can give folders away")
-    os.chown(data, owner, owner)
+    folder = tmp_path / "data"
+    (folder / "apps").mkdir(parents=True)
+    (folder / "apps" / "meta.json").write_text("{}", encoding="utf-8")
     with (deployment.folder / ".env").open("a", encoding="utf-8") as env:
-        env.write(f"HOST_DATA={data}\n")
+        env.write(f"HOST_DATA={folder}\n")
+    return folder
+
+
+def _owners(folder: Path) -> set[int]:
+    return {(folder / name).stat().st_uid for name in (".", "apps/meta.json", "supervisor")}
+
+
+@pytest.mark.parametrize("owner", [0, 1234])
+def test_a_folder_can_be_the_data(deployment: Deployment, data: Path, owner: int) -> None:
+    """HOST_DATA as a folder works whoever owned it."""
+    for path in (data, data / "apps", data / "apps" / "meta.json"):
+        os.chown(path, owner, owner)
     deployment.compose("up", "--detach")
     deployment.wait()
-    assert {path.stat().st_uid for path in (data, old, data / "supervisor")} == {expected}
+    assert _owners(data) == {0}
     until(lambda: _status(f"{deployment.url}/console/_stcore/health") == 200, 60, what="the console")
+
+
+def test_one_user_and_then_a_user_for_each_app(deployment: Deployment, data: Path) -> None:
+    """A container whose apps were all one user leaves a folder that the next one takes over, and back."""
+    made = _up_as_one_user(deployment)
+    assert _owners(data) == {HOSTD_UID} and not deployment.isolation().uid
+    answer = httpx.post(
+        f"{deployment.url}/api/apps", data={"name": "moved", "always_on": "true"},
+        files={"app": ("app.py", HELLO)}, timeout=60, trust_env=False,
+    )  # fmt: skip
+    app_id = answer.json()["app_id"]
+    deployment.wait_running(app_id)
+    (data / "apps" / app_id / "home" / "kept.txt").write_text("kept", encoding="utf-8")
+    made.write_text(
+        made.read_text(encoding="utf-8").replace("STREAMLIT_HOST_UID_MIN=0\n", ""), encoding="utf-8"
+    )
+    deployment.compose("up", "--detach")
+    deployment.wait()
+    assert deployment.isolation().uid
+    deployment.woken(app_id)
+    home = data / "apps" / app_id / "home"
+    assert home.stat().st_uid == (home / "kept.txt").stat().st_uid > 20_000
+    assert _of(data, HOSTD_UID) == []
+    _up_as_one_user(deployment)
+    deployment.woken(app_id)
+    assert {path.stat().st_uid for path in (data, home, home / "kept.txt")} == {HOSTD_UID}
+
+
+def _up_as_one_user(deployment: Deployment) -> Path:
+    env = deployment.folder / ".env"
+    with env.open("a", encoding="utf-8") as file:
+        file.write("STREAMLIT_HOST_UID_MIN=0\n")
+    deployment.compose("up", "--detach")
+    deployment.wait()
+    return env
+
+
+def _of(data: Path, uid: int) -> list[Path]:
+    """What is of that user."""
+    return [path for path in data.rglob("*") if path.lstat().st_uid == uid]
