@@ -14,7 +14,7 @@ from tests.session import Session
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="users are for a platform that is root")
 
 PROBE = b"""
-import json, os, pathlib, streamlit as st
+import getpass, json, os, pathlib, streamlit as st
 def tried(what, *arguments):
     try:
         return repr(what(*arguments))
@@ -22,7 +22,7 @@ def tried(what, *arguments):
         return error.strerror
 orders = json.loads(pathlib.Path(os.environ["HOME"], "orders.json").read_text()) \\
     if pathlib.Path(os.environ["HOME"], "orders.json").exists() else {}
-found = {"uids": os.getresuid(), "gids": os.getresgid(), "groups": os.getgroups(),
+found = {"uids": os.getresuid(), "gids": os.getresgid(), "groups": os.getgroups(), "name": getpass.getuser(),
          "caps": [line for line in open("/proc/self/status") if line.startswith(("Cap", "NoNew"))]}
 for name, order in orders.items():
     kind, target = order
@@ -70,6 +70,7 @@ def test_an_app_is_a_user_of_its_own(platform: Platform, pair: tuple[str, str]) 
     found = probe(platform, app_id, {})
     assert found["uids"] == found["gids"] == [uids[0]] * 3
     assert found["groups"] == []
+    assert found["name"] == app_id
     caps = {line.split(":")[0]: int(line.split()[1], 16) for line in found["caps"]}  # type: ignore[attr-defined]
     assert caps["NoNewPrivs"] == 1
     assert caps["CapEff"] == caps["CapPrm"] == caps["CapAmb"] == 0

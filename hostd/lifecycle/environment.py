@@ -48,6 +48,8 @@ def launch_spec(
     venv = release.venv.resolve()
     env = {
         "LANG": "C.UTF-8",
+        "USER": app.app_id,  # no passwd entry tells it (getpass.getuser)
+        "LOGNAME": app.app_id,
         **limits.ENVIRONMENT,
         **settings.app_environment,
         **asked.options.environment,

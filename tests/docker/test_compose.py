@@ -32,6 +32,9 @@ CURL = (
 
 PASSED_ON = re.compile(r"(PIP_(INDEX_URL|EXTRA_INDEX_URL|TRUSTED_HOST)|UV_(DEFAULT_INDEX|INDEX)|\w+_PROXY)")
 HOSTD_UID = 10001
+ONE_USER = "STREAMLIT_HOST_UID_MIN=0\n"
+UIDS = range(600_000, 640_000)
+"""Not those of other platforms on this machine: the end of an app ends all that runs as its uid."""
 
 pytestmark = pytest.mark.timeout(900)  # the first run on a machine fetches an engine and a base image
 
@@ -164,6 +167,7 @@ def _write_env(folder: Path, port: int) -> None:
         (folder / "env.example").read_text(encoding="utf-8"),
         f"HOST_PORT={port}",
         f"STREAMLIT_HOST_APP_PROCESSES={PROCESSES}",
+        *(f"STREAMLIT_HOST_UID_{end}={uid}" for end, uid in (("MIN", UIDS[0]), ("MAX", UIDS[-1]))),
         f"STREAMLIT_HOST_PUBLIC_BASE=http://127.0.0.1:{port}",
         *(f"{name}={value}" for name, value in os.environ.items() if PASSED_ON.fullmatch(name)),
     ]
@@ -204,7 +208,7 @@ def test_apps_run_as_users_of_their_own(deployment: Deployment, app_id: str) -> 
     """hostd is root, the app is not; and what isolation there is has been measured from inside."""
     rows = deployment.engine.docker("top", deployment.container(), "-eo", "uid,pid,args").splitlines()[1:]
     whose = {int(row.split()[0]) for row in rows if f"/apps/{app_id}/" in row}
-    assert len(whose) == 1 and 20_000 < whose.pop() < 60_000, rows
+    assert len(whose) == 1 and whose.pop() in UIDS, rows
     assert {int(row.split()[0]) for row in rows if "supervisord" in row} == {0}
     assert deployment.isolation().uid, deployment.isolation()
 
@@ -225,6 +229,7 @@ def test_every_attack_is_blocked(deployment: Deployment) -> None:
     """An app that attacks the platform and a colleague's app from inside the container gets nothing."""
     if not deployment.isolation().reaches(parse("uid+landlock7+seccomp")):
         pytest.skip(f"this machine gives apps {deployment.isolation()} only")
+    deployment.compose("exec", "-T", "hostd", "mkdir", "-p", "-m", "700", "/data/people")  # as with users
     with httpx.Client(base_url=f"{deployment.url}/api", timeout=60, trust_env=False) as api:
         target = Target(
             api=api,
@@ -354,15 +359,14 @@ def test_one_user_and_then_a_user_for_each_app(deployment: Deployment, data: Pat
     app_id = answer.json()["app_id"]
     deployment.wait_running(app_id)
     (data / "apps" / app_id / "home" / "kept.txt").write_text("kept", encoding="utf-8")
-    made.write_text(
-        made.read_text(encoding="utf-8").replace("STREAMLIT_HOST_UID_MIN=0\n", ""), encoding="utf-8"
-    )
+    made.write_text(made.read_text(encoding="utf-8").replace(ONE_USER, ""), encoding="utf-8")
     deployment.compose("up", "--detach")
     deployment.wait()
     assert deployment.isolation().uid
     deployment.woken(app_id)
     home = data / "apps" / app_id / "home"
-    assert home.stat().st_uid == (home / "kept.txt").stat().st_uid > 20_000
+    assert home.stat().st_uid == (home / "kept.txt").stat().st_uid
+    assert home.stat().st_uid in UIDS
     assert _of(data, HOSTD_UID) == []
     _up_as_one_user(deployment)
     deployment.woken(app_id)
@@ -372,7 +376,7 @@ def test_one_user_and_then_a_user_for_each_app(deployment: Deployment, data: Pat
 def _up_as_one_user(deployment: Deployment) -> Path:
     env = deployment.folder / ".env"
     with env.open("a", encoding="utf-8") as file:
-        file.write("STREAMLIT_HOST_UID_MIN=0\n")
+        file.write(ONE_USER)
     deployment.compose("up", "--detach")
     deployment.wait()
     return env
