@@ -64,7 +64,7 @@ def _prepare_caches(
     own.mkdir(mode=0o711, exist_ok=True)
     give(own, Gift(uids.PLATFORM, folders=0o711, files=0o600))
     named.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not any(named.iterdir()):
+    if not list(named.iterdir()):  # any() would leave the folder open
         give(named, Gift(builder, folders=0o700, files=0o600))
     for folder in (layout.cache, layout.statics, *cache.glob("bytecode-*")):
         folder.mkdir(mode=0o700, exist_ok=True)
