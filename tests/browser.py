@@ -95,6 +95,11 @@ class Visit:
             self.page.get_by_role("button", name=button).click()
         return coming.value.suggested_filename, coming.value.path().read_bytes()
 
+    def shown(self) -> str:
+        """What a person would see, and what went wrong, in words."""
+        seen = self.page.locator("body").aria_snapshot(timeout=5_000)[:3_000]
+        return "\n".join((f"tab at {self.page.url}", seen, *self.problems))
+
     def picture(self, name: str) -> None:
         """Keep a picture for people to look at."""
         ARTIFACTS.mkdir(exist_ok=True)
@@ -105,10 +110,10 @@ OpenTab = Callable[..., Visit]
 
 
 @contextmanager
-def tabs(browser: Browser) -> Iterator[OpenTab]:
+def tabs(browser: Browser, failed: Callable[[], bool] = lambda: False) -> Iterator[OpenTab]:
     """Opens tabs: ``tab(locale="zh-CN")`` for a new person, ``tab(context)`` for somebody who is there.
 
-    In the end nothing may have gone wrong in any of them.
+    In the end nothing may have gone wrong in any of them. What they show is printed if their test ``failed``.
     """
     visits: list[Visit] = []
 
@@ -117,6 +122,8 @@ def tabs(browser: Browser) -> Iterator[OpenTab]:
         return visits[-1]
 
     yield tab
+    if failed():
+        print(*(visit.shown() for visit in visits), sep="\n\n")  # noqa: T201
     for visit in visits:
         visit.page.context.close()
     problems = [problem for visit in visits for problem in visit.problems]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -33,8 +33,22 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fixtures may ask whether their test failed."""
+    report = yield
+    if call.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
+
+
 @pytest.fixture
-def tab(browser: Browser) -> Iterator[OpenTab]:
-    """Opens tabs; see tests.browser.tabs."""
-    with tabs(browser) as opener:
+def tab(request: pytest.FixtureRequest, browser: Browser) -> Iterator[OpenTab]:
+    """Opens tabs; see tests.browser.tabs. Of a test that failed it is printed what they showed."""
+    with tabs(browser, lambda: request.node.stash.get(_FAILED, False)) as opener:
         yield opener
