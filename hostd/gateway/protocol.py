@@ -18,7 +18,7 @@ from hostd.gateway.shared import Gateway
 from hostd.gateway.shared_file import SharedFile
 from hostd.gateway.squeezed import Squeezed, squeezes
 from hostd.gateway.turns import Reply, Turn
-from hostd.gateway.whole import Whole
+from hostd.gateway.unchanged import Unchanged
 from hostd.models import Route, Status
 
 _PLAIN, _SHARED, _CONSOLE = Kind.PLAIN, Kind.SHARED, Kind.CONSOLE
@@ -142,8 +142,8 @@ class GatewayProtocol(Reading):
         host = b"" if head.get(b"host") else self._local_host()
         path = self.gateway.prefix + place.local
         request = upstream_head(head, path, self.forwarding, host, whole=page)
-        kind: type[Exchange] = Page if page else Asset if target.others else Whole
-        if kind is Whole and squeezes(head, place):
+        kind: type[Exchange] = Page if page else Asset if target.others else Unchanged
+        if kind is Unchanged and squeezes(head, place):
             kind = Squeezed
         if head.websocket and self.gateway.hand_over.wanted(self, head, place, target):
             kind = HandedOver
