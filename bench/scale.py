@@ -27,6 +27,7 @@ from typing import Any
 import httpx
 
 from bench.measure import Samples, cpu_of_one, load, machine, memory_of, print_table, rest, wait_for
+from bench.wake import put_to_sleep
 from tests.platform import Platform
 
 FEW, FEW_RUN, MANY_RUN = 10, 5, 20
@@ -97,22 +98,10 @@ class Crowd:
             self.await_running(app_id)
 
         self.measure("start", start)
-        self.sleep(app_id)
+        put_to_sleep(self.platform, app_id)
         self.measure("wake", lambda: self.visit(app_id))
         self.await_running(app_id)
         self.measure("stop", lambda: api.post(f"/apps/{app_id}/stop").raise_for_status())
-
-    def sleep(self, app_id: str) -> None:
-        """Off the clock: until its process is gone."""
-        api, path = self.platform.api, f"/apps/{app_id}"
-        api.patch(path, data={"idle_minutes": "0.001"}).raise_for_status()
-        wait_for(lambda: self.platform.app(app_id)["status"] == "sleeping", "sleep", interval=POLL)
-        wait_for(lambda: not self.runs(app_id), "the end of its process", interval=POLL)
-        api.patch(path, data={"idle_minutes": "60"}).raise_for_status()
-
-    def runs(self, app_id: str) -> bool:
-        """Whether supervisord's children hold a process of the app."""
-        return any(f"/{app_id}/" in line for line in self.platform.processes().values())
 
     def visit(self, app_id: str) -> None:
         """Get its page; hostd holds the request while the app boots."""

@@ -22,6 +22,16 @@ GOAL = 1.3
 CROWD = 50
 
 
+def put_to_sleep(running: Platform, app_id: str) -> None:
+    """Until the app's process is gone; then it may stay awake for an hour."""
+    path, folder = f"/apps/{app_id}", f"/{app_id}/"
+    running.api.patch(path, data={"idle_minutes": "0.001"}).raise_for_status()
+    wait_for(lambda: running.app(app_id)["status"] == "sleeping", "sleep", interval=0.1)
+    gone = "the end of its process"
+    wait_for(lambda: not any(folder in line for line in running.processes().values()), gone, interval=0.1)
+    running.api.patch(path, data={"idle_minutes": "60"}).raise_for_status()
+
+
 class Bed:
     """An app on a platform that sleeps when it is told to, and the bare boot of it."""
 
@@ -60,14 +70,7 @@ class Bed:
 
     def sleep(self) -> None:
         """Until its process is gone."""
-        api, path = self._platform.api, f"/apps/{self._app_id}"
-        api.patch(path, data={"idle_minutes": "0.001"}).raise_for_status()
-        wait_for(lambda: api.get(path).json()["status"] == "sleeping", "sleep", interval=0.1)
-        wait_for(lambda: not self._runs(), "the end of its process", interval=0.1)
-        api.patch(path, data={"idle_minutes": "60"}).raise_for_status()
-
-    def _runs(self) -> bool:
-        return any("bin/streamlit" in line for line in self._platform.processes().values())
+        put_to_sleep(self._platform, self._app_id)
 
     def _starts(self) -> int:
         return self._platform.logs(self._app_id, 10_000).count("serves")

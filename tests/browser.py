@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -31,9 +32,8 @@ PATIENCE = 30_000
 WRONG_BASE = re.compile(r"/[^/]+/_stcore/(health|host-config)$")
 """What Streamlit's front end asks on a deep link to learn how deep it is; 404 is the right answer."""
 
-TAKEN_BACK = ("net::ERR_ABORTED", "net::ERR_NETWORK_CHANGED")
-"""Requests that the page itself ended or that became downloads; those during which a network interface of
-this machine came or went (a container's, say), which Chromium asks again."""
+TAKEN_BACK = "net::ERR_ABORTED"
+"""Requests that the page itself ended, or that became downloads."""
 
 
 class NoBrowserError(Exception):
@@ -81,7 +81,7 @@ class Visit:
             self.problems.append(f"{status} {url}")
 
     def _failed(self, url: str, why: str) -> None:
-        if why not in TAKEN_BACK:
+        if why != TAKEN_BACK:
             self.problems.append(f"{why} {url}")
 
     def upload(self, name: str, content: bytes) -> None:
@@ -97,7 +97,10 @@ class Visit:
 
     def shown(self) -> str:
         """What a person would see, and what went wrong, in words."""
-        seen = self.page.locator("body").aria_snapshot(timeout=5_000)[:3_000]
+        try:
+            seen = self.page.locator("body").aria_snapshot(timeout=5_000)[:3_000]
+        except PlaywrightError as error:
+            seen = f"it does not answer: {error}"
         return "\n".join((f"tab at {self.page.url}", seen, *self.problems))
 
     def picture(self, name: str) -> None:

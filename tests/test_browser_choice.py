@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from types import SimpleNamespace
 
@@ -56,3 +59,23 @@ def test_others_get_playwrights_own(monkeypatch: pytest.MonkeyPatch, commands: l
     own = browser.ensure()
     assert "chrom" in own
     assert [command[1:] for command in commands] in ([], [["-m", "playwright", "install", "chromium"]])
+
+
+ASKS = """
+import errno, socket
+try:
+    socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)
+except OSError as error:
+    print(errno.errorcode[error.errno])
+socket.socket(socket.AF_INET, socket.SOCK_STREAM), socket.socketpair()
+print("online")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has netlink sockets, and seccomp")
+def test_the_browser_hears_nothing_of_network_interfaces() -> None:
+    """It gets no netlink socket, and all others."""
+    environment = {**os.environ, "CALM_BROWSER": sys.executable}
+    command = [str(browser.CALM), "-c", ASKS]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["EAFNOSUPPORT", "online"]

@@ -128,7 +128,7 @@ class Exchange(Turn):
     # The response
 
     def on_whole(self, upstream: Upstream, status: int, data: bytes) -> None:
-        """The answer, plain and all at once; only while ``takes_whole``."""
+        """The answer, plain and all at once (``plain.whole``); only while ``takes_whole``."""
         raise NotImplementedError
 
     def on_interim(self, raw: bytes) -> None:

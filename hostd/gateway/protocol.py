@@ -20,7 +20,7 @@ from hostd.gateway.shared import Gateway
 from hostd.gateway.shared_file import SharedFile
 from hostd.gateway.squeezed import Squeezed, squeezes
 from hostd.gateway.turns import Reply, Turn
-from hostd.gateway.whole import Whole
+from hostd.gateway.unchanged import Unchanged
 from hostd.models import Route, Status
 
 _PLAIN, _SHARED, _CONSOLE = Kind.PLAIN, Kind.SHARED, Kind.CONSOLE
@@ -170,7 +170,7 @@ class GatewayProtocol(Reading):
     def _kind(self, head: Head, place: Place, target: Target) -> type[Exchange]:
         if head.websocket and self.gateway.hand_over.wanted(self, head, place, target):
             return HandedOver
-        return Squeezed if squeezes(head, place) else Whole
+        return Squeezed if squeezes(head, place) else Unchanged
 
     def _console(self, head: Head, place: Place) -> Turn:
         route = self.gateway.lookup().console

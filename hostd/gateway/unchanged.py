@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from hostd.gateway.upstream import Upstream
 
 
-class Whole(Exchange):
+class Unchanged(Exchange):
     """An exchange in which nothing is changed; what does not come whole goes the way of all others."""
 
     @property
