@@ -9,12 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hostd.gateway.options import GatewayOptions
-from hostd.gateway.upstream import Upstream, ask_quick_ack
+from hostd.gateway.upstream import Upstream
 
 if TYPE_CHECKING:
     from hostd.gateway.exchange import Exchange
+    from hostd.gateway.tunnel import AppEnd
 
-_ACK_DELAY = 0.001
+_ACK_DELAY = 0.003
 """Seconds: an ACK of its own for each small message would cost a third of the message."""
 
 logger = logging.getLogger(__name__)
@@ -32,8 +33,7 @@ class Pool:
         self._connecting: set[asyncio.Task[None]] = set()
         self.now = 0.0  # as of the last sweep: times here are right to a second, and cost nothing
         self._sweeper: asyncio.TimerHandle | None = None
-        self.unacked: set[asyncio.Transport] = set()
-        self._acking = False
+        self._unacked: list[AppEnd] = []
 
     @property
     def open(self) -> int:
@@ -121,18 +121,16 @@ class Pool:
             del self._tunnels[port]
         self.closed(port)
 
-    def ack_soon(self) -> None:
-        """Acknowledge in a moment what comes on apps' WebSockets: see ``ask_quick_ack``."""
-        if not self._acking:
-            self._acking = True
+    def ack_soon(self, end: AppEnd) -> None:
+        """Acknowledge in a moment what came on an app's WebSocket: see ``ask_quick_ack``."""
+        if not self._unacked:
             asyncio.get_running_loop().call_later(_ACK_DELAY, self._ack)
+        self._unacked.append(end)
 
     def _ack(self) -> None:
-        self._acking = False
-        for transport in self.unacked:
-            if not transport.is_closing():
-                ask_quick_ack(transport)
-        self.unacked.clear()
+        due, self._unacked = self._unacked, []
+        for end in due:
+            end.acknowledge()
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._sweeper is None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hostd.gateway.upstream import Upstream
+from hostd.gateway.upstream import Upstream, ask_quick_ack
 
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
@@ -23,7 +23,7 @@ _FIRST_BYTES = 4096
 """How many of an app's bytes may be looked at: what is looked for stands in the first few hundred."""
 
 
-class _End(asyncio.Protocol):
+class _End(asyncio.BaseProtocol):
     """One socket of a tunnel. ``peer`` is the other end's transport."""
 
     __slots__ = ("_half_close_timeout", "_timer", "ended", "peer", "transport")
@@ -75,27 +75,20 @@ class _End(asyncio.Protocol):
 class VisitorEnd(_End):
     """The visitor's socket; in uvicorn's eyes a connection like any other."""
 
-    __slots__ = ("_state", "_unacked", "_write", "forget")
+    __slots__ = ("_state", "data_received", "forget")
 
     def __init__(
         self,
         transport: asyncio.Transport,
         peer: asyncio.Transport,
         half_close_timeout: float,
-        pool: Pool,
         state: ServerState,
     ) -> None:
         super().__init__(transport, peer, half_close_timeout)
         self.forget: Callable[[VisitorEnd], None] | None = None
-        self._write = peer.write
-        self._unacked = pool.unacked
+        self.data_received = peer.write  # what comes is passed on, and no Python runs for it
         self._state = state
         state.connections.add(self)  # type: ignore[arg-type]  # uvicorn needs only shutdown() of it
-
-    def data_received(self, data: bytes) -> None:
-        """Pass it on; the app gets the ACK for what it sent with it."""
-        self._write(data)
-        self._unacked.discard(self.peer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The visitor is gone."""
@@ -117,7 +110,7 @@ class VisitorEnd(_End):
 class AppEnd(_End):
     """The app's socket."""
 
-    __slots__ = ("_pool", "_port", "_unacked", "_write")
+    __slots__ = ("_pool", "_port", "_write", "unacked")
 
     def __init__(
         self,
@@ -131,14 +124,20 @@ class AppEnd(_End):
         self._pool = pool
         self._port = port
         self._write = peer.write
-        self._unacked = pool.unacked
+        self.unacked = False
 
     def data_received(self, data: bytes) -> None:
         """Pass it on, and soon let the app send the next message."""
         self._write(data)
-        if not self._unacked:
-            self._pool.ack_soon()
-        self._unacked.add(self.transport)
+        if not self.unacked:
+            self.unacked = True
+            self._pool.ack_soon(self)
+
+    def acknowledge(self) -> None:
+        """Tell the app's kernel what has come."""
+        self.unacked = False
+        if not self.transport.is_closing():
+            ask_quick_ack(self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The app's side is gone."""
@@ -184,7 +183,7 @@ def splice(
     """
     visitor, app = client.transport, upstream.transport
     limit = client.gateway.options.half_close_timeout
-    visitor_end = VisitorEnd(visitor, app, limit, upstream.pool, client.server_state)
+    visitor_end = VisitorEnd(visitor, app, limit, client.server_state)
     app_end = AppEnd(app, visitor, limit, upstream.pool, upstream.port)
     if understood is not None:
         app_end = _ListeningEnd(app_end, understood)
