@@ -3,7 +3,7 @@
 ``python -m bench.peers backend PORT FOLDER``: a stand-in for an app that costs next to nothing; it takes
 visitors' sockets in FOLDER, as hostd/runner.py does for Streamlit.
 ``python -m bench.peers gateway PORT FOLDER BACKEND_PORT…``: hostd's gateway in front of it, as in
-hostd/main.py; each backend is an app of its own: ``bench``, ``bench1``, and so on. WebSockets are handed
+hostd/house.py; each backend is an app of its own: ``bench``, ``bench1``, and so on. WebSockets are handed
 over by the sockets in FOLDER (``-``: they are not).
 nginx gets a configuration that does the same work: streaming, kept-alive upstream connections, Upgrade.
 """

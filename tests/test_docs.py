@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from hostd import settings
-from hostd.main import build, create_app
+from hostd.house import build
+from hostd.main import create_app
 
 from .platform import ROOT
 

@@ -17,7 +17,8 @@ import pytest
 
 from hostd import first_admin, settings
 from hostd.api.rules import RULES, Needs
-from hostd.main import build, create_app
+from hostd.house import build
+from hostd.main import create_app
 from hostd.people import Cookies, People
 from hostd.person import Role
 from tests.people.house import FILES, PASSWORD, Client, sign_in

@@ -14,7 +14,8 @@ from fastapi import FastAPI
 from starlette.types import Message
 
 from hostd import settings
-from hostd.main import House, build, create_app
+from hostd.house import House, build
+from hostd.main import create_app
 from hostd.people import passwords
 from hostd.person import Role
 from tests.people.house import PASSWORD
