@@ -45,8 +45,21 @@ def launch_spec(
     ``secrets`` is the file where the app finds its secrets, None when it has none.
     """
     release = layout.release(asked.release)
+    env = _environment(settings, app, layout, asked, port)
+    argv = [f"{env['VIRTUAL_ENV']}/bin/streamlit", "run", asked.source.entry]
+    if settings.hand_over:
+        argv = [f"{env['VIRTUAL_ENV']}/bin/python", str(RUNNER), *argv]
+        env["HOSTD_HAND_OVER"] = str(Layout(settings.data).door(port))
+    held = confined(settings, layout, release, port, app.uid, scale=app.scale)
+    spec = {"argv": argv, "env": env, "cwd": str(release.bundle), "uid": app.uid, **held}
+    return spec if secrets is None else _with_secrets(spec, secrets, layout, asked)
+
+
+def _environment(settings: Settings, app: App, layout: AppLayout, asked: Asked, port: int) -> dict[str, str]:
+    """What later lines say goes before what earlier ones say."""
+    release = layout.release(asked.release)
     venv = release.venv.resolve()
-    env = {
+    return {
         "LANG": "C.UTF-8",
         "USER": app.app_id,  # no passwd entry tells it (getpass.getuser)
         "LOGNAME": app.app_id,
@@ -67,13 +80,6 @@ def launch_spec(
         **({} if app.access.is_public else viewer.environment(viewer.viewer_key(app.cookie_secret))),
         "PATH": f"{venv}/bin:{settings.app_environment.get('PATH', '/usr/local/bin:/usr/bin:/bin')}",
     }
-    held = confined(settings, layout, release, port, app.uid, scale=app.scale)
-    argv = [f"{venv}/bin/streamlit", "run", asked.source.entry]
-    if settings.hand_over:
-        argv = [f"{venv}/bin/python", str(RUNNER), *argv]
-        env["HOSTD_HAND_OVER"] = str(Layout(settings.data).door(port))
-    spec = {"argv": argv, "env": env, "cwd": str(release.bundle), "uid": app.uid, **held}
-    return spec if secrets is None else _with_secrets(spec, secrets, layout, asked)
 
 
 def _with_secrets(spec: dict[str, Any], secrets: Path, layout: AppLayout, asked: Asked) -> dict[str, object]:
