@@ -29,6 +29,10 @@ class Visibility(StrEnum):
     LINK = "link"
 
 
+_PUBLIC, _SIGNED_IN = Visibility.PUBLIC, Visibility.SIGNED_IN
+"""Until Python 3.12 a member's name is looked up by a call (enum.property)."""
+
+
 class Viewer(Protocol):
     """What is looked at of a person who is signed in."""
 
@@ -69,7 +73,7 @@ class Access:
     @property
     def is_public(self) -> bool:
         """Whether nobody needs to be asked who they are."""
-        return self.visibility is Visibility.PUBLIC
+        return self.visibility is _PUBLIC
 
     @property
     def has_link(self) -> bool:
@@ -78,11 +82,9 @@ class Access:
 
     def admits(self, person: Viewer | None) -> bool:
         """Whether ``person`` (None: not signed in) may see the app, the secret link left aside."""
-        if self.is_public:
-            return True
-        if person is None:
-            return False
-        return self.visibility is Visibility.SIGNED_IN or self.manages(person) or self._names(person)
+        if person is None or self.visibility is _PUBLIC:
+            return self.visibility is _PUBLIC
+        return self.visibility is _SIGNED_IN or self.manages(person) or self._names(person)
 
     def manages(self, person: Viewer) -> bool:
         """Whether ``person`` is an admin, the owner, or a collaborator."""
@@ -98,7 +100,7 @@ class Access:
         """A name that looks like an address is not taken for one: people choose names at some providers."""
         named = person.name in self.viewers and "@" not in person.name
         by_mail = "@" in person.email and person.email.lower() in self.viewers
-        return named or by_mail or any(group in self.viewer_groups for group in person.groups)
+        return named or by_mail or not frozenset(self.viewer_groups).isdisjoint(person.groups)
 
     def with_link(self, secret: str) -> Access:
         """The same with another secret link, which is what the app is seen by from now on; '' is none."""

@@ -41,17 +41,31 @@ def header_lines(person: Viewer | None, key: str, at: int) -> bytes:
     """
     if person is None:
         return b""
-    name, email = quote(person.name, _PRINTABLE), quote(person.email, _PRINTABLE)
-    groups = ",".join(quote(group, _PRINTABLE.replace(",", "")) for group in sorted(person.groups))
-    signed = f"{at}\n{name}\n{email}\n{groups}".encode()
-    signature = hmac.new(key.encode(), signed, hashlib.sha256).hexdigest()
-    values = {"name": name, "email": email, "groups": groups, "is_logged_in": "true"}
+    return _signed(person.name, person.email, frozenset(person.groups), key, at)
+
+
+# What is kept hangs on nothing but the arguments: who was changed or signed out is never served from it.
+
+
+@lru_cache(maxsize=1024)
+def _signed(name: str, email: str, groups: frozenset[str], key: str, at: int) -> bytes:
+    """The fields of one second."""
+    lines, values = _fields(name, email, groups, key)
+    signature = hmac.new(key.encode(), f"{at}\n{values}".encode(), hashlib.sha256).hexdigest()
+    return f"{lines}X-Hostd-Signature: t={at},v1={signature}\r\n".encode("ascii")
+
+
+@lru_cache(maxsize=1024)
+def _fields(name: str, email: str, groups: frozenset[str], key: str) -> tuple[str, str]:
+    """The fields before the signature, and the values that it covers behind the time."""
+    name, email = quote(name, _PRINTABLE), quote(email, _PRINTABLE)
+    listed = ",".join(quote(group, _PRINTABLE.replace(",", "")) for group in sorted(groups))
+    values = {"name": name, "email": email, "groups": listed, "is_logged_in": "true"}
     secret = "".join(f"{_secret_name(key, of)}: {value}\r\n" for of, value in values.items())
-    plain = f"X-Hostd-User: {name}\r\nX-Hostd-Email: {email}\r\nX-Hostd-Groups: {groups}\r\n"
-    return f"{secret}{plain}X-Hostd-Signature: t={at},v1={signature}\r\n".encode("ascii")
+    plain = f"X-Hostd-User: {name}\r\nX-Hostd-Email: {email}\r\nX-Hostd-Groups: {listed}\r\n"
+    return secret + plain, f"{name}\n{email}\n{listed}"
 
 
-@lru_cache(maxsize=4096)
 def _secret_name(key: str, of: str) -> str:
     """Not the key itself: headers are shown more readily."""
     drawn = hmac.new(key.encode(), b"hostd header", hashlib.sha256).hexdigest()[:32]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from urllib.parse import unquote
 
 import pytest
@@ -59,3 +60,20 @@ def test_groups_are_told_apart(check: Check) -> None:
     assert check(told(ANN)) == "ann"
     given = access_form(emptied=frozenset(), viewer_groups="a%2Cb, 50%25, a%252Cb, 100%, 销售")
     assert given["viewer_groups"] == ("a,b", "50%", "a%2Cb", "100%", "销售")
+
+
+def test_what_is_kept_is_nobody_elses(check: Check) -> None:
+    """Fields that were made before stand for the same person, app and second, and for nothing else."""
+    before = header_lines(ANN, KEY, NOW)
+    assert header_lines(replace(ANN), KEY, NOW) == before
+    others = (
+        replace(ANN, name="eve"),
+        replace(ANN, email="ann@y.example"),
+        replace(ANN, groups=ANN.groups - {"a"}),
+    )
+    later, elsewhere = header_lines(ANN, KEY, NOW + 1), header_lines(ANN, viewer_key("other"), NOW)
+    changed = [header_lines(one, KEY, NOW) for one in others]
+    assert len({before, later, elsewhere, *changed}) == 6
+    assert check(told(others[0])) == "eve"
+    assert check(told(others[2])) == "ann"
+    assert check(told(ANN, at=NOW + 1)) == "ann"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from hostd.people.cookies import Cookies, values
 from hostd.people.directory import Directory
@@ -11,6 +12,8 @@ from hostd.person import Caller, Means, Person
 
 _USE_KEPT_EVERY = 60.0
 """Seconds between two writes of a token's last use."""
+_MAX_KEPT = 2048
+"""Bytes of a Cookie field whose digests are kept: long ones would fill the memory."""
 
 
 class Recognition:
@@ -24,8 +27,11 @@ class Recognition:
 
     def whose(self, cookie_header: bytes) -> Person | None:
         """Who looks at an app, by the Cookie field of the request; None for nobody. No I/O, no lock."""
-        for value in values(cookie_header, self._view):
-            found = self._directory.tables.viewing.get(digest(value))
+        if not cookie_header:
+            return None
+        digests = _known_digests if len(cookie_header) <= _MAX_KEPT else _digests
+        for key in digests(cookie_header, self._view):
+            found = self._directory.tables.viewing.get(key)
             if found is not None and found[1] > self._clock():
                 return found[0]
         return None
@@ -70,3 +76,11 @@ class Recognition:
         token = next((each for each in self._directory.tokens if each.token_id == token_id), None)
         if token is not None and at - (token.last_used or 0.0) >= _USE_KEPT_EVERY:
             self._directory.token_used(token_id, at)
+
+
+def _digests(cookie_header: bytes, name: bytes) -> tuple[str, ...]:
+    """What is looked for in the tables of sessions; it hangs on the bytes alone."""
+    return tuple(digest(value) for value in values(cookie_header, name))
+
+
+_known_digests = lru_cache(maxsize=1024)(_digests)
