@@ -172,7 +172,9 @@ def _read_head(protocol: Backend, _transport: object, head: bytes) -> None:
 
 
 async def _serve_backend(port: int, folder: Path) -> None:
-    _door = Door(folder / str(port), Backend, _read_head)
+    path = folder / str(port) / "door"  # where hostd/gateway/hand_over.py looks
+    path.parent.mkdir()
+    _door = Door(path, Backend, _read_head)
     server = await asyncio.get_running_loop().create_server(Backend, "127.0.0.1", port)
     await server.serve_forever()
 
