@@ -94,6 +94,15 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class Limit:
+    """What may be given to an app; None is no bound. ``default`` is what it has by itself."""
+
+    default: int | str = 0
+    most: int | str | None = None
+    least: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Access:
     """Who may see an app, and whose it is."""
 

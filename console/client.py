@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
-from console.answers import App, Apps, FileChange, Release, Template, known
+from console.answers import App, Apps, FileChange, Limit, Release, Template, known
 from console.people_calls import PeopleCalls
 from console.secrets_calls import SecretsCalls
 from console.upload import Upload
@@ -73,6 +73,11 @@ class Hostd(PeopleCalls, SecretsCalls):
     def health(self) -> dict[str, Any]:
         """Version, supervisord's state, counts."""
         return dict(self._json("GET", "/api/health"))
+
+    def limits(self) -> dict[str, Limit]:
+        """What whoever is signed in may give an app, by field; an older hostd tells nothing."""
+        told = self.health().get("limits", {})
+        return {name: Limit(**known(Limit, each)) for name, each in told.items()}
 
     def apps(self, query: Mapping[str, Any], seen: Apps | None = None) -> Apps:
         """A page of apps: ``query`` as ``GET /api/apps`` takes it. ``seen`` comes back while it is so."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 
 import streamlit as st
 
-from console.answers import App
+from console.answers import App, Limit
 from console.texts import Say
 
 MAX_REPLICAS = 16
@@ -35,8 +36,11 @@ def replicas_table(app: App, say: Say) -> None:
         st.table([dict(zip(columns, map(str, row), strict=True)) for row in rows], border="horizontal")
 
 
-def scale_form(app: App, say: Say) -> dict[str, str] | None:
-    """Draw the fields; the form fields that differ from what is set, or None while nobody has pressed."""
+def scale_form(app: App, say: Say, bounds: Mapping[str, Limit]) -> dict[str, str] | None:
+    """Draw the fields; the form fields that differ from what is set, or None while nobody has pressed.
+
+    ``bounds`` stand beside the fields; hostd keeps to them.
+    """
     scale = app.scale
     seen = zlib.crc32(repr(scale).encode())
     with st.form("scale", border=False):
@@ -45,7 +49,7 @@ def scale_form(app: App, say: Say) -> dict[str, str] | None:
             say("scale_min"), 1, MAX_REPLICAS, scale.min_replicas, key=f"min_{app.app_id}_{seen}"
         )
         high = middle.number_input(
-            say("scale_max"), 1, MAX_REPLICAS, scale.max_replicas,
+            _bounded(say, "scale_max", bounds.get("replicas")), 1, MAX_REPLICAS, scale.max_replicas,
             help=say("scale_max_help"), key=f"max_{app.app_id}_{seen}",
         )  # fmt: skip
         sessions = right.number_input(
@@ -55,7 +59,7 @@ def scale_form(app: App, say: Say) -> dict[str, str] | None:
         )  # fmt: skip
         st.caption(say("scale_text"))
         idle, always = _sleep_fields(app, say, f"{app.app_id}_{seen}")
-        limits = _limit_fields(app, say, f"{app.app_id}_{seen}")
+        limits = _limit_fields(app, say, f"{app.app_id}_{seen}", bounds)
         if not st.form_submit_button(say("scale_save"), icon=":material/dynamic_feed:"):
             return None
     given: dict[str, float | bool | str | None] = {
@@ -82,16 +86,26 @@ def _sleep_fields(app: App, say: Say, key: str) -> tuple[float | None, bool]:
     return idle, always
 
 
-def _limit_fields(app: App, say: Say, key: str) -> dict[str, float | str | None]:
+def _bounded(say: Say, label: str, bound: Limit | None) -> str:
+    """A field's label, with the bound behind it."""
+    if bound and bound.most is not None:
+        key = "limit_of" if isinstance(bound.most, str) else "limit_most"
+        return say(key, label=say(label), most=bound.most)
+    if bound and bound.least is not None:
+        return say("limit_least", label=say(label), least=bound.least)
+    return say(label)
+
+
+def _limit_fields(app: App, say: Say, key: str, bounds: Mapping[str, Limit]) -> dict[str, float | str | None]:
     given: dict[str, float | str | None] = {}
     for column, name, most in zip(st.columns(4), LIMITS, (99_999_999,) * 3 + (19,), strict=True):
         given[name] = column.number_input(
-            say(f"limit_{name}"), 0, most, getattr(app.scale, name), placeholder=say("drain_hint"),
-            help=say(f"limit_{name}_help"), key=f"{name}_{key}",
+            _bounded(say, f"limit_{name}", bounds.get(name)), 0, most, getattr(app.scale, name),
+            placeholder=say("drain_hint"), help=say(f"limit_{name}_help"), key=f"{name}_{key}",
         )  # fmt: skip
     given["connect_ports"] = st.text_input(
-        say("limit_ports"), app.scale.connect_ports or "", placeholder=say("drain_hint"),
-        help=say("limit_ports_help"), key=f"ports_{key}",
+        _bounded(say, "limit_ports", bounds.get("connect_ports")), app.scale.connect_ports or "",
+        placeholder=say("drain_hint"), help=say("limit_ports_help"), key=f"ports_{key}",
     ).strip() or None  # fmt: skip
     st.caption(say("limit_text"))
     return given

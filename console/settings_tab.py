@@ -62,7 +62,7 @@ def _access(desk: Desk, app: App) -> None:
 
 def _scale(desk: Desk, app: App) -> None:
     st.subheader(desk.say("scale_title"), anchor=False)
-    changed = scale_form(app, desk.say)
+    changed = scale_form(app, desk.say, desk.ask(desk.hostd.limits))
     if changed:
         _save(desk, app, Upload(changed), "scale_saved")
     elif changed is not None:

@@ -29,10 +29,16 @@ WEB = (80, 443)
 
 def allowed(wanted: Iterable[Range], ours: Iterable[Range], needed: Iterable[int] = ()) -> list[Range]:
     """``wanted`` without ``ours``, in order; ``needed`` ports and those of the web are never taken away."""
+    needed = tuple(needed)
     keep = sorted({*needed, *WEB})
-    taken = sorted(part for low, high in ours for part in _between(low, high, keep))
+    taken = [part for low, high in ours for part in _between(low, high, keep)]
+    return _without({*wanted, *((port, port) for port in needed)}, taken)
+
+
+def _without(wanted: Iterable[Range], taken: Iterable[Range]) -> list[Range]:
+    taken = sorted(taken)
     left: list[Range] = []
-    for first, high in sorted({*wanted, *((port, port) for port in needed)}):
+    for first, high in sorted(wanted):
         low = first
         for start, end in taken:
             if end < low or start > high:
@@ -43,6 +49,20 @@ def allowed(wanted: Iterable[Range], ours: Iterable[Range], needed: Iterable[int
         if low <= high:
             left.append((low, high))
     return left
+
+
+def within(wanted: Iterable[Range], most: Iterable[Range]) -> bool:
+    """Whether every port of ``wanted`` is one of ``most``."""
+    return not _without(wanted, most)
+
+
+def text(ranges: Iterable[Range]) -> str:
+    """As people write them: common,443,8000-8100, or none."""
+    found = list(dict.fromkeys(ranges))
+    common = set(COMMON) <= set(found)
+    parts = [f"{low}-{high}" if low < high else f"{low}" for low, high in found
+             if not (common and (low, high) in COMMON)]  # fmt: skip
+    return ",".join(["common", *parts] if common else parts) or "none"
 
 
 def _between(low: int, high: int, keep: Iterable[int]) -> Iterable[Range]:

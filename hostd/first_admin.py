@@ -10,7 +10,8 @@ from hostd.audit import Act, Audit, Outcome
 from hostd.layout import Layout
 from hostd.people import Cookies, People, passwords
 from hostd.person import Role
-from hostd.settings import PREFIX, Settings
+from hostd.setting_names import PREFIX
+from hostd.settings import Settings
 from hostd.signing import secret_in
 
 NAME = "admin"

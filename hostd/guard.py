@@ -18,13 +18,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hostd.audit import Act, Audit, Outcome
 from hostd.errors import Forbidden, HostdError, TooLarge, TooManyRequests, Unauthorized
+from hostd.origins import is_loopback
 from hostd.people import People
 from hostd.people.sessions import CONSOLE_PREFIX
 from hostd.people.tokens import PREFIX as TOKEN_PREFIX
 from hostd.person import ANYONE, OPERATOR, Caller, Means
 from hostd.problems import problem
 from hostd.proxies import TrustedProxies
-from hostd.settings import Settings, is_loopback
+from hostd.settings import Settings
 
 OPEN_PATHS = ("/api/docs", "/api/openapi.json")
 """They describe the API and hold nothing of anybody's."""

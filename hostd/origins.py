@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 """What can be one part of a host's name (RFC 1123 section 2.1), in lower case."""
+_LOOPBACK_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +42,17 @@ class Origins:
         if not self.domain or not (name == self.domain or name.endswith(f".{self.domain}")):
             return None
         return name.removesuffix(self.domain).removesuffix(".")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the host of ``url`` is this machine itself, by name or address."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower().rstrip(".") in _LOOPBACK_NAMES
+
+
+def plain_http(url: str) -> bool:
+    """Whether others than this machine reach ``url`` without TLS."""
+    return urlsplit(url).scheme == "http" and not is_loopback(url)

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import ipaddress
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from hostd import egress, passed_on
 from hostd import setting_texts as texts
 from hostd.egress import COMMON, Range
 from hostd.errors import SettingsError
 from hostd.isolation import NONE, Isolation
 from hostd.isolation import parse as parse_isolation
-from hostd.origins import Origins
-
-PREFIX = "STREAMLIT_HOST_"
-
-GONE = {
-    "API_BIND": "STREAMLIT_HOST_BIND",
-    "API_PORT": "STREAMLIT_HOST_PORT",
-    "ADMIN_BIND": "STREAMLIT_HOST_BIND",
-    "ADMIN_PORT": "STREAMLIT_HOST_PORT",
-    "API_URL": "STREAMLIT_HOST_PUBLIC_BASE",
-}
-"""Names of the original streamlit_host that no longer act, and where their purpose went."""
-
-_BUILD_PATTERN = re.compile(
-    r"UV_\w+|(?i:https?|all|no|ftp)_(?i:proxy)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
-    r"|PATH|HOME|LANG|LC_ALL|LC_CTYPE|TZ|TMPDIR|NETRC|LD_LIBRARY_PATH"
-)
-_APP_PATTERN = re.compile(
-    r"(?i:https?|all|no|ftp)_(?i:proxy)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE"
-    r"|PATH|LANG|LC_ALL|LC_CTYPE|TZ|LD_LIBRARY_PATH"
-)
-_LOOPBACK_NAMES = {"localhost", "localhost.localdomain", "ip6-localhost"}
+from hostd.maxima import Maxima
+from hostd.origins import Origins, is_loopback, plain_http
+from hostd.scale import MAX_REPLICAS
+from hostd.setting_names import PREFIX, check_names
 
 
 def _setting(name: str, parse: Callable[[str], Any], default: Any = MISSING) -> Any:
@@ -86,6 +67,14 @@ class Settings:
     app_open_files: int = _setting("APP_OPEN_FILES", texts.integer(64, 1_000_000), 4_096)
     app_nice: int = _setting("APP_NICE", texts.integer(0, 19), 5)
     app_connect_ports: tuple[Range, ...] = _setting("APP_CONNECT_PORTS", texts.port_ranges, COMMON)
+    app_memory_max_mb: int | None = _setting("APP_MEMORY_MAX_MB", texts.integer(0, 100_000_000), None)
+    app_disk_max_mb: int | None = _setting("APP_DISK_MAX_MB", texts.integer(0, 100_000_000), None)
+    app_processes_max: int | None = _setting("APP_PROCESSES_MAX", texts.integer(0, 1_000_000), None)
+    app_nice_min: int | None = _setting("APP_NICE_MIN", texts.integer(0, 19), None)
+    app_connect_ports_max: tuple[Range, ...] | None = _setting(
+        "APP_CONNECT_PORTS_MAX", texts.port_ranges, None
+    )
+    app_replicas_max: int = _setting("APP_REPLICAS_MAX", texts.integer(1, MAX_REPLICAS), MAX_REPLICAS)
     app_read: tuple[Path, ...] = _setting("APP_READ", texts.paths, ())
     app_write: tuple[Path, ...] = _setting("APP_WRITE", texts.paths, ())
     require_isolation: Isolation = _setting("REQUIRE_ISOLATION", parse_isolation, NONE)
@@ -122,6 +111,29 @@ class Settings:
         return Origins(self.public_base, self.apps_domain)
 
     @property
+    def app_limits(self) -> Mapping[str, int | str]:
+        """What an app has by itself, by the fields of Scale."""
+        return {
+            "memory_mb": self.app_memory_mb,
+            "disk_mb": self.app_disk_mb,
+            "processes": self.app_processes,
+            "nice": self.app_nice,
+            "connect_ports": egress.text(self.app_connect_ports),
+        }
+
+    @property
+    def maxima(self) -> Maxima:
+        """What publishers may give their apps: unless set, what the platform gives them by itself."""
+        return Maxima(
+            memory_mb=_either(self.app_memory_max_mb, self.app_memory_mb),
+            disk_mb=_either(self.app_disk_max_mb, self.app_disk_mb),
+            processes=_either(self.app_processes_max, self.app_processes),
+            nice=_either(self.app_nice_min, self.app_nice),
+            connect_ports=_either(self.app_connect_ports_max, self.app_connect_ports),
+            replicas=self.app_replicas_max,
+        )
+
+    @property
     def local_url(self) -> str:
         """Where this machine reaches the one port, whatever the public base says."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.bind, self.bind)  # noqa: S104 - a lookup
@@ -143,20 +155,6 @@ class Settings:
         return not self.guarded and not is_loopback(self.public_base)
 
 
-def is_loopback(url: str) -> bool:
-    """Whether the host of ``url`` is this machine itself, by name or address."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower().rstrip(".") in _LOOPBACK_NAMES
-
-
-def plain_http(url: str) -> bool:
-    """Whether others than this machine reach ``url`` without TLS."""
-    return urlsplit(url).scheme == "http" and not is_loopback(url)
-
-
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from ``environ`` (default: the process's own).
 
@@ -165,7 +163,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """
     env = dict(os.environ if environ is None else environ)
     known = {f.metadata["name"]: f for f in fields(Settings) if f.metadata}
-    notices = _check_names(env, known)
+    notices = check_names(env, known)
     values = {
         f.name: _parse(name, env[name], f.metadata["parse"]) for name, f in known.items() if env.get(name)
     }
@@ -173,12 +171,16 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     settings = Settings(
         **{"data": texts.data_dir("data"), "public_base": f"http://127.0.0.1:{port}", **values},
         own_environment={name: value for name, value in env.items() if name.startswith(PREFIX) and value},
-        build_environment=_select(env, _BUILD_PATTERN),
-        app_environment=_select(env, _APP_PATTERN),
+        build_environment=passed_on.to_builds(env),
+        app_environment=passed_on.to_apps(env),
         notices=notices,
     )
     _check_whole(settings)
     return replace(settings, notices=notices + _warnings(settings))
+
+
+def _either(own: Any, otherwise: Any) -> Any:
+    return otherwise if own is None else own
 
 
 def _parse(name: str, text: str, parse: Callable[[str], Any]) -> Any:
@@ -187,24 +189,6 @@ def _parse(name: str, text: str, parse: Callable[[str], Any]) -> Any:
     except ValueError as error:
         shown = "" if name.endswith(("TOKEN", "SECRET", "_KEY")) else f"={text!r}"
         raise SettingsError(f"{name}{shown}: {error}") from None
-
-
-def _select(env: Mapping[str, str], pattern: re.Pattern[str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if pattern.fullmatch(name)}
-
-
-def _check_names(env: Mapping[str, str], known: Mapping[str, object]) -> tuple[str, ...]:
-    notices = []
-    for name in sorted(env):
-        short = name.removeprefix(PREFIX)
-        if short == name or name in known:
-            continue
-        if short not in GONE:
-            near = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)
-            shown = name if name.isprintable() else ascii(name)
-            raise SettingsError(f"{shown}: unknown setting; did you mean {near[0]}?")
-        notices.append(f"{name} is passed over: everything is on one port now, see {GONE[short]}")
-    return tuple(notices)
 
 
 def _warnings(settings: Settings) -> tuple[str, ...]:
@@ -233,6 +217,7 @@ def _check_whole(settings: Settings) -> None:
             )
     if settings.port == settings.console_port:
         raise SettingsError(f"{PREFIX}CONSOLE_PORT={settings.console_port}: is the same as {PREFIX}PORT")
+    settings.maxima.check_defaults(settings.app_limits)
     if settings.open_without_token and not settings.allow_open:
         raise SettingsError(
             f"{PREFIX}ADMIN_TOKEN: is not set, and {PREFIX}PUBLIC_BASE={settings.public_base} is not this "

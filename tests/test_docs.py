@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from hostd import settings
+from hostd import setting_names, settings
 from hostd.house import build
 from hostd.main import create_app
+from hostd.setting_names import PREFIX
 
 from .platform import ROOT
 
@@ -24,7 +25,7 @@ KNOWN = {
     for name, field in settings.Settings.__dataclass_fields__.items()
     if field.metadata
 }
-GONE = {settings.PREFIX + name for name in settings.GONE}
+GONE = {PREFIX + name for name in setting_names.GONE}
 REGISTRIES = re.compile(
     r"pypi\.org|pythonhosted\.org|registry\.npmjs\.org|registry\.yarnpkg\.com|crates\.io|proxy\.golang\.org"
     r"|(deb|security|ftp|snapshot)\.debian\.org|(archive|security|ports)\.ubuntu\.com|conda\.anaconda\.org"
@@ -95,7 +96,7 @@ def openapi(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.mark.parametrize("name", READMES)
 def test_every_setting_is_in_the_table_with_its_default(name: str) -> None:
     """Each setting has one row, and its default there is the one that the code has."""
-    rows = [row for row in cells(text(name)) if row[0].startswith(settings.PREFIX)]
+    rows = [row for row in cells(text(name)) if row[0].startswith(PREFIX)]
     assert sorted(row[0] for row in rows) == sorted(KNOWN)
     defaults = settings.load({})
     for variable, default in rows:
@@ -106,7 +107,7 @@ def test_every_setting_is_in_the_table_with_its_default(name: str) -> None:
 @pytest.mark.parametrize("name", [*READMES, "docs/disk.md", "docs/architecture.md", "env.example"])
 def test_no_unknown_setting_is_named(name: str) -> None:
     """A renamed setting leaves no trace in the documents."""
-    named = set(re.findall(rf"{settings.PREFIX}[A-Z_]*[A-Z]", text(name)))
+    named = set(re.findall(rf"{PREFIX}[A-Z_]*[A-Z]", text(name)))
     assert named <= {*KNOWN, *GONE}
 
 
@@ -114,7 +115,7 @@ def test_env_example_shows_the_defaults() -> None:
     """Every setting is there, commented out, with its default; so a copy of the file changes nothing."""
     lines = text("env.example").splitlines()
     assert [line for line in lines if line and not line.startswith("#")] == []
-    shown = dict(line[2:].split("=", 1) for line in lines if re.match(rf"# {settings.PREFIX}\w+=", line))
+    shown = dict(line[2:].split("=", 1) for line in lines if re.match(rf"# {PREFIX}\w+=", line))
     assert set(shown) == set(KNOWN)
     loaded, defaults = settings.load(shown), settings.load({})
     assert {n: getattr(loaded, n) for n in KNOWN.values()} == {
@@ -131,7 +132,7 @@ def test_env_example_has_what_compose_reads() -> None:
 @pytest.mark.parametrize("name", READMES)
 def test_gone_settings_are_told(name: str) -> None:
     """People who come from streamlit_host find each of their variables."""
-    assert set(re.findall(rf"{settings.PREFIX}[A-Z_]*[A-Z]", text(name))) >= GONE
+    assert set(re.findall(rf"{PREFIX}[A-Z_]*[A-Z]", text(name))) >= GONE
 
 
 @pytest.mark.parametrize("name", READMES)

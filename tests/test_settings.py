@@ -14,7 +14,9 @@ import pytest
 from hostd.egress import COMMON
 from hostd.errors import SettingsError
 from hostd.isolation import NONE, Isolation
-from hostd.settings import GONE, PREFIX, Settings, is_loopback, load
+from hostd.origins import is_loopback
+from hostd.setting_names import GONE, PREFIX
+from hostd.settings import Settings, load
 
 from .platform import ROOT
 
@@ -53,6 +55,12 @@ DEFAULTS: dict[str, Any] = {
     "APP_OPEN_FILES": 4096,
     "APP_NICE": 5,
     "APP_CONNECT_PORTS": COMMON,
+    "APP_MEMORY_MAX_MB": None,
+    "APP_DISK_MAX_MB": None,
+    "APP_PROCESSES_MAX": None,
+    "APP_NICE_MIN": None,
+    "APP_CONNECT_PORTS_MAX": None,
+    "APP_REPLICAS_MAX": 16,
     "APP_READ": (),
     "APP_WRITE": (),
     "REQUIRE_ISOLATION": NONE,
@@ -115,6 +123,12 @@ GOOD = [
     ("APP_CONNECT_PORTS", "443, 8000-8100", ((443, 443), (8000, 8100))),
     ("APP_CONNECT_PORTS", "None", ()),
     ("APP_CONNECT_PORTS", "common,40000", (*COMMON, (40000, 40000))),
+    ("APP_MEMORY_MAX_MB", "4000", 4000),
+    ("APP_DISK_MAX_MB", "0", 0),
+    ("APP_PROCESSES_MAX", "1000", 1000),
+    ("APP_NICE_MIN", "0", 0),
+    ("APP_CONNECT_PORTS_MAX", "1-65535", ((1, 65535),)),
+    ("APP_REPLICAS_MAX", "1", 1),
     ("APP_READ", "/mnt/a:/srv/b", (Path("/mnt/a"), Path("/srv/b"))),
     ("APP_WRITE", "/dev/nvidia0", (Path("/dev/nvidia0"),)),
     ("REQUIRE_ISOLATION", "none", NONE),
@@ -197,6 +211,14 @@ BAD = [
     ("APP_CONNECT_PORTS", "0"),
     ("APP_CONNECT_PORTS", "443,"),
     ("APP_CONNECT_PORTS", "1-65536"),
+    ("APP_MEMORY_MAX_MB", "1999"),
+    ("APP_MEMORY_MAX_MB", "4G"),
+    ("APP_DISK_MAX_MB", "9999"),
+    ("APP_PROCESSES_MAX", "999"),
+    ("APP_NICE_MIN", "6"),
+    ("APP_CONNECT_PORTS_MAX", "443"),
+    ("APP_REPLICAS_MAX", "17"),
+    ("APP_REPLICAS_MAX", "0"),
     ("APP_READ", "data"),
     ("APP_WRITE", "./data"),
     ("REQUIRE_ISOLATION", "much"),

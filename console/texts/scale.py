@@ -58,6 +58,9 @@ SCALE: dict[str, tuple[str, str]] = {
         "TCP ports of other machines: common, ports and ranges with commas between, or none.",
         "可连接的 TCP 端口：common、用逗号分隔的端口和端口段，或 none。",
     ),
+    "limit_most": ("{label} · up to {most}", "{label} · 上限 {most}"),
+    "limit_least": ("{label} · from {least} up", "{label} · 不低于 {least}"),
+    "limit_of": ("{label} · of {most}", "{label} · 限于 {most}"),
     "limit_text": (
         "Limits act from the next start on; those of the platform where a field is empty.",
         "限制从下次启动起生效；留空则使用平台的默认值。",

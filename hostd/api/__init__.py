@@ -14,6 +14,7 @@ from hostd.access import Visibility
 from hostd.api.access import GIVES_AWAY, AccessApi, access_form, changed
 from hostd.api.changes import told
 from hostd.api.forms import MAX_FILES, form_only, new_app_form, release_form
+from hostd.api.limits import Limits
 from hostd.api.listing import DESCRIBED, Listing
 from hostd.api.people import PeopleApi
 from hostd.api.releases import ACCEPTED, Id, Language, ReleaseApi
@@ -29,6 +30,7 @@ from hostd.lifecycle import Lifecycle
 from hostd.lifecycle.wanted import Wanted
 from hostd.person import Caller, Means, Role
 from hostd.problems import Problem
+from hostd.scale import Scale
 from hostd.settings import Settings
 from hostd.signing import Signing
 from hostd.templating import Templates
@@ -66,6 +68,7 @@ class Api:
         self._settings = settings
         self._templates = templates
         self._signing = signing
+        self._limits = Limits(settings)
         replicas = lifecycle.deployer.replicas
         self._views = Views(lifecycle.layout, settings.public_base, busy, replicas, settings.origins)
 
@@ -121,6 +124,7 @@ class Api:
         whose = self._owned(caller)
         if caller.person.role is not Role.ADMIN and access.get("owner", whose["owner"]) != whose["owner"]:
             raise Forbidden("Only admins may make apps for others.")
+        self._limits.check(caller, Scale(), scale)
         request.state.about = told(name, wanted, scale, {**whose, **access})
         made = self._lifecycle.releases.create(name, wanted, app_id, scale, {**whose, **access})
         response.headers["Location"] = f"{self._settings.public_base}/api/apps/{made.app_id}"
@@ -156,6 +160,7 @@ class Api:
         request.state.about = told(name, wanted, scale, access)
         if GIVES_AWAY & access.keys() and not owns(caller, self._lifecycle.registry.get(app_id)):
             raise Forbidden("Only this app's owner and admins may change whose it is.")
+        self._limits.check(caller, self._lifecycle.registry.get(app_id).scale, scale)
         app, number = self._lifecycle.update(app_id, name, wanted, scale, changed(access))
         if number is not None:
             response.status_code = 202
@@ -233,6 +238,7 @@ class Api:
             auth_required=bool(self._settings.admin_token) or self._signing.people.wanted,
             open_without_token=self._settings.open_without_token and not self._signing.people.wanted,
             isolation=str(self._isolation),
+            limits=self._limits.told(caller),
         )
 
     def docs(self, request: Request) -> HTMLResponse:

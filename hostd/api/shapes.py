@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hostd.access import Visibility
+from hostd.api.limits import LimitOut
 from hostd.models import FailureKind, Status, Step, Strategy
 from hostd.outcome import ReleaseState
 from hostd.scale import ReplicaState
@@ -239,3 +240,6 @@ class HealthOut(BaseModel):
     auth_required: bool
     open_without_token: bool
     isolation: str = Field(description="How apps are kept apart, as measured: uid+landlock7+seccomp, or less")
+    limits: dict[str, LimitOut] = Field(
+        description="What apps have by themselves, and what you may give them"
+    )

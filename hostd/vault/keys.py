@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from hostd.errors import SecretsUnreadable, SettingsError
 from hostd.layout import Layout
+from hostd.setting_names import PREFIX
 from hostd.setting_texts import KEY_BYTES, secrets_keys
-from hostd.settings import PREFIX, Settings
+from hostd.settings import Settings
 from hostd.store import write_whole
 
 log = logging.getLogger(__name__)

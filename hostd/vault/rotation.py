@@ -8,7 +8,8 @@ from pathlib import Path
 
 from hostd.errors import SecretsUnreadable, SettingsError
 from hostd.layout import Layout
-from hostd.settings import PREFIX, Settings
+from hostd.setting_names import PREFIX
+from hostd.settings import Settings
 from hostd.vault import keys, sealed
 from hostd.vault.keys import Keyring
 

@@ -45,6 +45,28 @@ def test_sleep_is_set_as_well() -> None:
     assert fake.sent == {"idle_minutes": "0", "always_on": "true"}
 
 
+def test_bounds_stand_beside_the_fields() -> None:
+    """Of those who have some; what hostd refuses is told in its own words."""
+    bounds = {
+        "memory_mb": {"default": 2000, "most": 4000, "least": None},
+        "nice": {"default": 5, "most": None, "least": 3},
+        "processes": {"default": 1000, "most": None, "least": None},
+        "connect_ports": {"default": "common", "most": "common,40000", "least": None},
+        "replicas": {"default": 1, "most": 2, "least": None},
+    }
+    fake = FakeHostd(health={"limits": bounds}).add()
+    at = visit(fake, "app", id=ID)
+    labels = {field.label for field in (*at.number_input, *at.text_input)}
+    assert {"Memory (MB) · up to 4000", "Nice · from 3 up", "Processes", "At most · up to 2"} <= labels
+    assert "Ports it may connect to · of common,40000" in labels
+    widget(at.number_input, "Memory (MB) · up to 4000").set_value(4001)
+    fake.refusal = (422, "memory_mb: must be a number from 1 to 4000")
+    assert "from 1 to 4000" in texts(press(at, "Apply now"))
+    assert fake.sent == {"memory_mb": "4001"}
+    free = visit(FakeHostd(health={"limits": {name: {"default": 1} for name in bounds}}).add(), "app", id=ID)
+    assert widget(free.number_input, "Memory (MB)").max == 99_999_999
+
+
 @pytest.mark.parametrize("state", list(ReplicaState))
 def test_every_state_of_a_replica_has_a_word(state: ReplicaState) -> None:
     assert f"replica_{state}" in TEXTS
