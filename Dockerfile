@@ -26,7 +26,9 @@ COPY . /opt/hostd
 # root can't even do that (bits 0xc1), or as another user (docker run --user), it changes nothing.
 # The output goes over as well: supervisord opens it by name, for hostd's lines.
 # The deepest files go first, so that an interrupted change is seen and finished by the next start.
-RUN /opt/venv/bin/python -m compileall -q /opt/hostd/hostd /opt/hostd/console \
+# The console reads its code as a user of its own, whatever umask the checkout was made with.
+RUN chmod -R a+rX /opt/hostd \
+    && /opt/venv/bin/python -m compileall -q /opt/hostd/hostd /opt/hostd/console \
     && printf '%s\n' \
         '#!/bin/sh' \
         'set -eu' \

@@ -16,22 +16,29 @@ from hostd.layout import Layout
 from hostd.settings import Settings
 
 
-def prepare_users(settings: Settings, layout: Layout, tell: Callable[[str], object]) -> None:
+def prepare_users(settings: Settings, layout: Layout, tell: Callable[[str], object]) -> uids.Uids | None:
     """Give everything to root but what is the builder's; apps get theirs when they are settled.
 
     What lay there before comes from a hostd that was not root. The data folder itself goes last, so that an
-    interrupted change is seen and finished by the next start.
+    interrupted change is seen and finished by the next start. Returns the users, None where there are none.
     """
     found = uids.usable(settings, find_uv_bin(), builds.interpreter())
     if isinstance(found, str):
-        return
+        return None
     _take_over(layout, owner_of(layout.root)[0])
     for folder in (layout.apps, layout.hand_over):
         give(folder, Gift(uids.PLATFORM, folders=0o711, files=0o600))
-    for folder in (layout.supervisor, layout.logs, layout.root / "console"):
+    for folder in (layout.supervisor, layout.logs):
         give_tree(folder, Gift(uids.PLATFORM, folders=0o700, files=0o600))
     _prepare_caches(settings, layout, found.builder, tell)
     give(layout.root, Gift(uids.PLATFORM, folders=0o711, files=0o600))
+    return found
+
+
+def give_home(folder: Path, to: Identity | None) -> None:
+    """What the console keeps is whose it runs as, None for the platform's own user."""
+    if os.geteuid() == 0:
+        give_tree(folder, Gift(to or uids.PLATFORM, folders=0o700, files=0o600))
 
 
 def _take_over(layout: Layout, before: int) -> None:

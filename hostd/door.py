@@ -15,13 +15,14 @@ from uv import find_uv_bin
 
 from hostd import builds, first_admin, programs, store, uids
 from hostd.confine import kernel
-from hostd.data_owner import prepare_users
+from hostd.data_owner import give_home, prepare_users
 from hostd.errors import SettingsError
 from hostd.health import is_free
 from hostd.isolation import NONE
 from hostd.layout import Layout
 from hostd.leftovers import drop_sections, end_orphans, set_bad_sections_aside
-from hostd.lifecycle.environment import ROOT, console_spec
+from hostd.lifecycle import console
+from hostd.lifecycle.environment import ROOT
 from hostd.programs import Program
 from hostd.settings import Settings
 from hostd.templating import Templates
@@ -39,7 +40,8 @@ def enter(settings: Settings) -> NoReturn:
     prepare(layout)
     lock = take_lock(layout)
     check_isolation(settings)
-    prepare_users(settings, layout, _tell)
+    run = console.runner(settings, prepare_users(settings, layout, _tell))
+    give_home(layout.root / "console", run.identity)
     vault_keys.load(settings, layout, _tell)
     check_ports(settings)
     end_orphans(settings, layout)
@@ -47,7 +49,9 @@ def enter(settings: Settings) -> NoReturn:
     conceal_all(layout)
     for problem in set_bad_sections_aside(layout):
         _tell(problem)
-    write_platform(settings, layout)
+    write_platform(settings, layout, run)
+    if run.notice:
+        _tell(run.notice)
     first_admin.make(settings, layout)
     os.set_inheritable(lock, True)
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # supervisord gets what apps leave (lifecycle/families.py)
@@ -126,9 +130,9 @@ def check_isolation(settings: Settings) -> None:
         )
 
 
-def write_platform(settings: Settings, layout: Layout) -> None:
+def write_platform(settings: Settings, layout: Layout, run: console.Runner) -> None:
     """supervisord.conf, and the specs of hostd itself and of the console."""
-    hostd, console = platform_programs(layout)
+    hostd, shown = platform_programs(layout)
     environment = {
         "LANG": "C.UTF-8",
         **settings.build_environment,
@@ -139,8 +143,8 @@ def write_platform(settings: Settings, layout: Layout) -> None:
     }
     serve = {"argv": [sys.executable, "-m", "hostd", "serve"], "env": environment, "cwd": str(ROOT)}
     store.write_json(hostd.spec, serve)
-    store.write_json(console.spec, console_spec(settings))
-    text = programs.render_main(Templates(), layout, [hostd, console], _password(layout))
+    store.write_json(shown.spec, console.console_spec(settings, run))
+    text = programs.render_main(Templates(), layout, [hostd, shown], _password(layout))
     store.write_whole(layout.supervisord_conf, text.encode())
 
 
@@ -163,11 +167,11 @@ def platform_programs(layout: Layout) -> tuple[Program, Program]:
         name="hostd", spec=layout.supervisor / "hostd.json", log=log, autostart=True, autorestart="true",
         startsecs=1, startretries=1_000_000, priority=1, **rotated,
     )  # fmt: skip
-    console = Program(
+    shown = Program(
         name="console", spec=layout.supervisor / "console.json", log=layout.logs / "console.log",
         autostart=True, autorestart="true", startsecs=1, startretries=1_000_000, priority=2,
     )  # fmt: skip
-    return hostd, console
+    return hostd, shown
 
 
 def _terminal_or(file: Path) -> Path:

@@ -4,7 +4,8 @@ Run as ``python -I -S launch.py SPEC``. SPEC is a JSON file that only hostd writ
 
     {"argv": [...], "env": {...}, "cwd": "...",
      "uid": 20001,
-     "limits": {"memory_mb": 2000, "processes": 1000, "open_files": 4096, "file_mb": 10000, "nice": 5},
+     "limits": {"memory_mb": 2000, "processes": 1000, "open_files": 4096, "file_mb": 10000, "nice": 5,
+                "oom_score": 500},
      "confine": {"read": [...], "write": [...], "unlisted": [...],
                  "tcp": {"bind": [8501, 0], "connect": [[1, 8079], [8081, 8499]]}},
      "tmp": "...", "secrets": "...", "secrets_link": "..."}

@@ -1,4 +1,4 @@
-"""Which Unix users there are: one for each app, one that builds each app's own code, one that installs.
+"""Which Unix users there are: one for each app, one that builds each app's own code, a few of the platform's.
 
 They are numbers of a range that is this platform's alone. Where they can't be had, apps run as the
 platform's own user, and the reason is in the log.
@@ -25,7 +25,7 @@ PLATFORM = Identity(0, 0)
 
 @dataclass(frozen=True, slots=True)
 class Uids:
-    """The numbers from ``first`` to ``last``: the builder's, one for the self-test, then two for each app."""
+    """The numbers from ``first`` to ``last``: four of the platform's own, then two for each app."""
 
     first: int
     last: int
@@ -40,9 +40,23 @@ class Uids:
         """Runs hostd/self_test.py as an app would run; owns nothing."""
         return self.first + 1
 
+    @property
+    def console(self) -> Identity:
+        """Runs the console."""
+        return Identity(self.first + 2, self.first + 2)
+
+    @property
+    def fetcher(self) -> Identity:
+        """Runs git."""
+        return Identity(self.first + 3, self.first + 3)
+
+    def own(self) -> range:
+        """The platform's own."""
+        return range(self.first, self.first + 4)
+
     def all(self) -> range:
         """The uid of each app there may be; the next number is that app's builder."""
-        return range(self.first + 2, self.last, 2)
+        return range(self.own().stop, self.last, 2)
 
 
 def of_app(uid: int) -> Identity:
@@ -73,7 +87,7 @@ def usable(settings: Settings, uv: str, python: str) -> Uids | str:
     if lacking := _lacking():
         return f"it lacks {', '.join(lacking)}"
     users = Uids(settings.uid_min, settings.uid_max)
-    if taken := [uid for uid in (users.builder.uid, users.tester) if is_somebodys(uid)]:
+    if taken := [uid for uid in users.own() if is_somebodys(uid)]:
         return f"uid {taken[0]} is somebody's: choose another STREAMLIT_HOST_UID_MIN"
     if closed := closed_above(settings.data):
         return f"other users can't enter {closed}, where STREAMLIT_HOST_DATA is"

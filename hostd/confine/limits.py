@@ -22,9 +22,10 @@ ENVIRONMENT = {
 
 
 def apply(limits: Mapping[str, int | None], *, own_uid: bool) -> None:
-    """Set what ``limits`` names: memory_mb, open_files, file_mb, processes, nice. Raises OSError, ValueError.
+    """Set what ``limits`` names: memory_mb, open_files, file_mb, processes, nice; the ``oom_score`` always.
 
     ``processes`` counts threads as well, of everything that the uid runs: so only for a uid of its own.
+    Raises OSError, ValueError.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if memory := limits.get("memory_mb"):
@@ -37,7 +38,7 @@ def apply(limits: Mapping[str, int | None], *, own_uid: bool) -> None:
         _lower(resource.RLIMIT_NPROC, processes)
     if nice := limits.get("nice"):
         os.nice(nice)
-    _end_me_first()
+    _end_me_first(limits.get("oom_score") or OOM_SCORE)
 
 
 def _lower(what: int, value: int) -> None:
@@ -47,8 +48,8 @@ def _lower(what: int, value: int) -> None:
     resource.setrlimit(what, (value, value))
 
 
-def _end_me_first() -> None:
+def _end_me_first(score: int) -> None:
     with open("/proc/self/oom_score_adj", "r+", encoding="ascii") as file:
-        if int(file.read()) < OOM_SCORE:
+        if int(file.read()) < score:
             file.seek(0)
-            file.write(str(OOM_SCORE))
+            file.write(str(score))

@@ -1,9 +1,8 @@
-"""What the launcher runs for a release or for the console: argv, environment, working directory."""
+"""What the launcher runs for a release: argv, environment, working directory."""
 
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 
 RUNNER = ROOT / "hostd" / "runner.py"
 
-_STREAMLIT = {
+STREAMLIT = {
     "STREAMLIT_SERVER_ADDRESS": LOOPBACK,  # unset, Streamlit asks the internet for its own address
     "STREAMLIT_SERVER_HEADLESS": "true",
     "STREAMLIT_SERVER_FILE_WATCHER_TYPE": "none",
@@ -34,7 +33,7 @@ _STREAMLIT = {
     "PYTHONUNBUFFERED": "1",
     "PYTHONIOENCODING": "utf-8",
 }
-"""By environment, never by flags: an unknown flag ends the start in older versions."""
+"""For the console too. By environment, never by flags: an unknown flag ends the start in older versions."""
 
 
 def launch_spec(
@@ -66,7 +65,7 @@ def _environment(settings: Settings, app: App, layout: AppLayout, asked: Asked, 
         **limits.ENVIRONMENT,
         **settings.app_environment,
         **asked.options.environment,
-        **_STREAMLIT,
+        **STREAMLIT,
         "STREAMLIT_SERVER_PORT": str(port),
         "STREAMLIT_SERVER_BASE_URL_PATH": f"{settings.path_prefix}/apps/{app.app_id}".strip("/"),
         "STREAMLIT_SERVER_COOKIE_SECRET": app.cookie_secret,
@@ -105,7 +104,7 @@ def _knows_secrets_files(version: str) -> bool:
 
 OURS = frozenset(
     (
-        *_STREAMLIT,
+        *STREAMLIT,
         *("STREAMLIT_SERVER_PORT", "STREAMLIT_SERVER_BASE_URL_PATH", "STREAMLIT_SERVER_COOKIE_SECRET"),
         "STREAMLIT_SERVER_TRUSTED_USER_HEADERS",
         *("STREAMLIT_CLIENT_TOOLBAR_MODE", "STREAMLIT_APP_STORAGE", "HOME", "VIRTUAL_ENV", "PATH"),
@@ -117,21 +116,3 @@ OURS = frozenset(
 def is_ours(name: str) -> bool:
     """Whether hostd sets the variable ``name``, or reads it itself."""
     return name in OURS or name.startswith("HOSTD_")
-
-
-def console_spec(settings: Settings) -> dict[str, object]:
-    """The spec of the console's program."""
-    env = {
-        "LANG": "C.UTF-8",
-        **settings.app_environment,
-        **_STREAMLIT,
-        "STREAMLIT_SERVER_PORT": str(settings.console_port),
-        "STREAMLIT_SERVER_BASE_URL_PATH": f"{settings.path_prefix}/console".strip("/"),
-        "STREAMLIT_SERVER_MAX_UPLOAD_SIZE": str(settings.max_upload_mb),
-        "STREAMLIT_CLIENT_TOOLBAR_MODE": "minimal",
-        "HOME": str(settings.data / "console"),
-        "HOSTD_API_URL": settings.local_url,
-        "HOSTD_PUBLIC_BASE": settings.public_base,
-    }
-    argv = [sys.executable, "-m", "streamlit", "run", str(ROOT / "console" / "app.py")]
-    return {"argv": argv, "env": env, "cwd": str(ROOT)}

@@ -72,6 +72,7 @@ def _running(platform: Platform) -> Iterator[Target]:
     os.chown(people, platform.data.stat().st_uid, -1)
     try:
         platform.start()
+        platform.wait_for_console()
         yield Target(
             api=platform.api, port=platform.port, console=platform.console_port, free=platform.pool[-1],
             code=str(platform.root), cache=platform.settings["UV_CACHE_DIR"], bait=str(bait),
