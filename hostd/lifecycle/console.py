@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from hostd import uids
 from hostd.identity import Identity, closed_above, is_reachable
-from hostd.lifecycle.confinement import DEVICES, SYSTEM, without
+from hostd.lifecycle.confinement import DEVICES, OF_ETC, SYSTEM, without
 from hostd.lifecycle.environment import ROOT, STREAMLIT
 from hostd.settings import Settings
 
 CODE = ROOT / "console"
 DEMO = ROOT / "demo_app"
 """The console offers it as a first upload."""
-PACKAGES = tuple(sorted({Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}))
+PACKAGES = tuple(Path(one) for one in sys.path if Path(one).name in ("site-packages", "dist-packages"))
+"""Also those that a .pth file leads to."""
 OOM_SCORE = 200
 """Apps are ended before it, and it before the rest of the platform (hostd/confine/limits.py)."""
-_OF_ETC = (
-    *("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "timezone", "mime.types", "fonts", "ssl"),
-    *("hosts", "host.conf", "nsswitch.conf", "resolv.conf", "gai.conf", "passwd", "group", "machine-id"),
-)
-"""Not all of /etc where the console must run as root: modes keep nothing of it closed then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +100,7 @@ def console_spec(settings: Settings, run: Runner) -> dict[str, object]:
 def _readable(settings: Settings, run: Runner) -> Iterator[Path]:
     data = settings.data.resolve()
     system = [Path(one) for one in SYSTEM if one not in ("/etc", "/opt")]
-    etc = [Path("/etc", name) for name in _OF_ETC] if run.as_root else [Path("/etc")]
+    etc = [Path("/etc", name) for name in OF_ETC] if run.as_root else [Path("/etc")]
     libraries = settings.app_environment.get("LD_LIBRARY_PATH", "").split(":")
     for root in (*system, *etc, *map(Path, filter(None, libraries))):
         yield from without(root, data)

@@ -210,6 +210,7 @@ def test_apps_run_as_users_of_their_own(deployment: Deployment, app_id: str) -> 
     whose = {int(row.split()[0]) for row in rows if f"/apps/{app_id}/" in row}
     assert len(whose) == 1 and whose.pop() in UIDS, rows
     assert {int(row.split()[0]) for row in rows if "supervisord" in row} == {0}
+    assert {int(row.split()[0]) for row in rows if "console/start.py" in row} == {UIDS[2]}
     assert deployment.isolation().uid, deployment.isolation()
 
 
