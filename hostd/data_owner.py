@@ -10,7 +10,7 @@ from pathlib import Path
 
 from uv import find_uv_bin
 
-from hostd import builds, uids
+from hostd import builds, trees, uids
 from hostd.identity import Gift, Identity, give, give_tree, owner_of
 from hostd.layout import Layout
 from hostd.settings import Settings
@@ -67,9 +67,10 @@ def _prepare_caches(
     named = Path(settings.build_environment.get("UV_CACHE_DIR", layout.cache))
     if owner_of(cache)[0] != builder.uid:
         _empty(cache, builder)
-    own = cache / "own"
-    own.mkdir(mode=0o711, exist_ok=True)
-    give(own, Gift(uids.PLATFORM, folders=0o711, files=0o600))
+    trees.delete(layout.git)  # what a kill left
+    for own in (cache / "own", layout.git):
+        own.mkdir(mode=0o711, exist_ok=True)
+        give(own, Gift(uids.PLATFORM, folders=0o711, files=0o600))
     named.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not list(named.iterdir()):  # any() would leave the folder open
         give(named, Gift(builder, folders=0o700, files=0o600))

@@ -118,6 +118,11 @@ class Layout:
         return self.root / "cache" / "own" / app_id
 
     @property
+    def git(self) -> Path:
+        """A folder for each fetch from git, of the user that git runs as."""
+        return self.root / "cache" / "git"
+
+    @property
     def statics(self) -> Path:
         """Streamlit's files for browsers, a copy per version and content (see static_files.py)."""
         return statics_in(self.root / "cache")

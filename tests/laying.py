@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hostd import bundles
-from hostd.bundles import Upload
+from hostd.bundles import Fetcher, Upload
 from hostd.errors import Invalid
 from hostd.layout import AppLayout, ReleaseLayout
 from hostd.models import Asked, Options, Source
@@ -27,6 +27,7 @@ class Folder:
         self.app = AppLayout(root / "apps" / "demo-000000")
         self.app.releases.mkdir(parents=True)
         self.app.home.mkdir()
+        self.fetcher: Fetcher | None = None
 
     def lay(self, upload: Upload, *, base: int | None = None, **extra: Any) -> Asked:
         """The next release of ``upload``; ``extra`` are options, or limits and environment."""
@@ -35,7 +36,7 @@ class Folder:
         options = Options(**extra)
         asked = Asked(release=number, created_at="2026-01-01T00:00:00Z", source=Source(), options=options)
         before = self[base] if base is not None else None
-        return bundles.lay_down(self.app, number, upload, asked, before, **rest)
+        return bundles.lay_down(self.app, number, upload, asked, before, fetcher=self.fetcher, **rest)
 
     def __getitem__(self, number: int) -> ReleaseLayout:
         return self.app.release(number)

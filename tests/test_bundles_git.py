@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
+import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hostd.bundles import GitSource, Limits, Upload
+from hostd.bundles import Fetcher, GitSource, Limits, Upload
+from hostd.bundles.git_ssh import Destination, destination
 from hostd.bundles.git_url import parse_address
 from hostd.errors import Invalid
+from hostd.lifecycle import fetching
+from hostd.settings import load
+from hostd.uids import Uids
 
 from .laying import ENTRY, Folder, refused
 
 PASSWORD = "s3cr3t/t0ken"
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
+USERS = Uids(20_000, 59_999)
 
 
 def git(repository: Path, *arguments: str) -> str:
@@ -133,10 +142,31 @@ def address(request: pytest.FixtureRequest, repository: Path) -> Iterator[str]:
         yield found
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    """An app's folder without a release."""
-    return Folder(tmp_path)
+@pytest.fixture(scope="module")
+def fetcher() -> Iterator[Fetcher]:
+    """Who runs git on a platform where apps have users."""
+    if os.geteuid() != 0:
+        pytest.skip("users are for a platform that is root")
+    data = Path(tempfile.mkdtemp(prefix="fetch-"))
+    (data / "secrets.key").write_text("x")
+    settings = load({"STREAMLIT_HOST_DATA": str(data), "PATH": os.environ["PATH"]})
+    made = fetching.fetcher(settings, USERS)
+    assert made is not None
+    made.folder.mkdir(parents=True)
+    for path in (data, made.folder.parent, made.folder):
+        path.chmod(0o711)
+    yield made
+    assert list(made.folder.iterdir()) == []  # nothing is left of any fetch
+    shutil.rmtree(data)
+
+
+@pytest.fixture(params=["ourselves", "another user"])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
+    """An app's folder without a release; git runs as ourselves, or as it does where hostd is root."""
+    made = Folder(tmp_path)
+    if request.param == "another user":
+        made.fetcher = request.getfixturevalue("fetcher")
+    return made
 
 
 def upload(url: str, ref: str | None = None, subdir: str | None = None) -> Upload:
@@ -247,3 +277,115 @@ def test_nobody_answers(folder: Folder, tmp_path: Path) -> None:
         folder.lay(upload("http://127.0.0.1:9/team/app.git"), environment=ENVIRONMENT)
     with pytest.raises(Invalid, match="could not be fetched"):
         folder.lay(upload("git@127.0.0.1:team/app.git"), environment=ENVIRONMENT)
+
+
+PROBE = """#!/usr/bin/python3 -IS
+import json, os, socket, sys
+def tried(what, *arguments):
+    try:
+        what(*arguments)
+    except OSError as error:
+        return type(error).__name__
+    return "open"
+fields = dict(line.split(":", 1) for line in open("/proc/self/status"))
+if "-G" in sys.argv:
+    sys.exit()
+found = {
+    "who": [os.getresuid(), os.getresgid(), os.getgroups()], "caps": int(fields["CapEff"], 16),
+    "no_new_privs": int(fields["NoNewPrivs"]), "seccomp": int(fields["Seccomp"]), "home": os.environ["HOME"],
+    "key": tried(open, KEY), "shadow": tried(open, "/etc/shadow"), "write": tried(open, "/tmp/planted", "w"),
+    "console": tried(socket.create_connection, ("127.0.0.1", 8500)),
+}
+sys.stderr.write("fatal: " + json.dumps(found) + chr(10))
+sys.exit(1)
+"""
+
+
+def probed(name: str, fetcher: Fetcher, tmp_path: Path, url: str) -> dict[str, Any]:
+    """What a program in the place of git or ssh finds about itself."""
+    with tempfile.TemporaryDirectory(prefix="tools-") as tools:
+        Path(tools).chmod(0o755)
+        program = Path(tools, name)
+        program.write_text(PROBE.replace("KEY", repr(str(fetcher.folder.parents[1] / "secrets.key"))))
+        program.chmod(0o755)
+        folder = Folder(tmp_path)
+        folder.fetcher = replace(fetcher, read=(*fetcher.read, tools), ssh_read=(*fetcher.ssh_read, tools))
+        environment = {"PATH": f"{tools}:{os.environ['PATH']}", "HOME": "/root"}
+        with pytest.raises(Invalid) as caught:
+            folder.lay(upload(url), environment=environment)
+        return dict(json.loads(caught.value.message.partition("fatal: ")[2]))
+
+
+CONFINED = {
+    "caps": 0, "no_new_privs": 1, "seccomp": 2, "key": "PermissionError", "shadow": "PermissionError",
+    "write": "PermissionError", "console": "PermissionError",
+}  # fmt: skip
+
+
+def test_git_is_another_user(fetcher: Fetcher, tmp_path: Path) -> None:
+    """No group, no right, no home of root's; it reads and reaches nothing of the platform's."""
+    found = probed("git", fetcher, tmp_path, "https://git.invalid/team/app.git")
+    uid = USERS.fetcher.uid
+    assert found == {**CONFINED, "who": [[uid] * 3, [uid] * 3, []], "home": "/nonexistent"}
+
+
+def test_ssh_has_no_rights(fetcher: Fetcher, tmp_path: Path) -> None:
+    """It must be root, whose keys it uses, and is root in name alone."""
+    found = probed("ssh", fetcher, tmp_path, "ssh://git@git.invalid/team/app.git")
+    assert {name: found[name] for name in CONFINED} == CONFINED
+    assert found["who"][:2] == [[0] * 3, [0] * 3]
+
+
+SSH = """#!/bin/sh
+case "$1" in -G) exit ;; esac
+for last; do :; done
+HOME=/nonexistent GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 exec sh -c "$last"
+"""
+
+
+@pytest.mark.parametrize("ref", [None, "other", "short id"])
+def test_over_ssh(fetcher: Fetcher, tmp_path: Path, repository: Path, ref: str | None) -> None:
+    """git speaks to the other end through the connection that it is handed, be it once or twice."""
+    with tempfile.TemporaryDirectory(prefix="tools-") as tools:
+        Path(tools).chmod(0o755)
+        Path(tools, "ssh").write_text(SSH)
+        Path(tools, "ssh").chmod(0o755)
+        folder = Folder(tmp_path)
+        folder.fetcher = replace(
+            fetcher, read=(*fetcher.read, tools), ssh_read=(*fetcher.ssh_read, tools, str(repository))
+        )
+        commit = git(repository, "rev-parse", "other" if ref else "trunk")
+        asked = folder.lay(
+            upload(f"ssh://git@host{repository}", commit[:8] if ref == "short id" else ref),
+            environment={"PATH": f"{tools}:{os.environ['PATH']}"},
+        )
+        assert asked.source.commit == commit
+        assert "app.py" in folder.names()
+        with pytest.raises(Invalid, match="does not appear to be a git repository"):
+            folder.lay(
+                upload("ssh://git@host/nothere"), environment={"PATH": f"{tools}:{os.environ['PATH']}"}
+            )
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("git@host:team/app.git", Destination("git@host", None, "team/app.git")),
+        ("host:~me/app", Destination("host", None, "~me/app")),
+        ("ssh://git@host:7999/team/app.git", Destination("git@host", 7999, "/team/app.git")),
+        ("ssh://host/~me/a%20b", Destination("host", None, "~me/a b")),
+        ("ssh://git@[::1]:22/x", Destination("git@::1", 22, "/x")),
+        ("https://host/x", None),
+    ],
+)
+def test_where_ssh_goes(url: str, expected: Destination | None) -> None:
+    """As git itself takes such an address apart."""
+    assert destination(url) == expected
+
+
+def test_what_ssh_is_told() -> None:
+    """The path is one word for the shell at the other end, and the host is never an option."""
+    assert Destination("h", None, "/a'b!c").command == "git-upload-pack '/a'\\''b'\\!'c'"
+    assert Destination("h", 7999, "/x").arguments == ["-p", "7999", "--", "h"]
+    with pytest.raises(Invalid):
+        destination("ssh://%2doProxyCommand=x/y")

@@ -7,6 +7,7 @@ finds what an app added to it, ``moving`` moves that on.
 
 from hostd.bundles.diffs import diff
 from hostd.bundles.gallery import gallery
+from hostd.bundles.git_process import Fetcher
 from hostd.bundles.laying import lay_down
 from hostd.bundles.leaving import leave_to
 from hostd.bundles.moving import Moved, keeps_files, move_written
@@ -22,6 +23,7 @@ __all__ = [
     "APP",
     "NAME_LIMIT",
     "REQUIREMENTS",
+    "Fetcher",
     "GitSource",
     "Limits",
     "Moved",

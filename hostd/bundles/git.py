@@ -1,4 +1,4 @@
-"""A git repository to a tar of one commit. The only module that runs git; nothing is ever checked out.
+"""A git repository to a tar of one commit. The only module that tells git what to do; nothing is checked out.
 
 The URL comes from users: only https, http and ssh are followed, no hook or filter runs, and what
 stands before its ``@`` reaches git by a credential helper that reads the environment, so that it is in no
@@ -7,26 +7,26 @@ command line, no message and no file.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
+from hostd.bundles import git_ssh
+from hostd.bundles.git_process import Fetcher, Order, run, workplace
 from hostd.bundles.git_url import Address, check_ref, parse_address
 from hostd.bundles.paths import clean
 from hostd.bundles.upload import GitSource, Limits
+from hostd.egress import Range
 from hostd.errors import Invalid
 from hostd.models import Source
 
-TIME_LIMIT = 120
-"""Seconds for one call of git."""
 _ID = re.compile(r"[0-9a-f]{4,64}")
 _LFS = b"version https://git-lfs.github.com/spec/"
 _SETTINGS = {
@@ -40,13 +40,8 @@ _SETTINGS = {
     "filter.lfs.required": "false",
     "transfer.fsckObjects": "false",
 }
-_PROGRAM = """
-import ctypes, os, resource, signal, sys
-ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-"""Ends git with us (PR_SET_PDEATHSIG), and its files at a size."""
+_OF_ROOT = {"HOME": "/nonexistent", "GIT_CONFIG_GLOBAL": "/dev/null"}
+"""For another user: root's own configuration can't be read by it, and its passwords are not for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,44 +53,70 @@ class Checkout:
     warnings: list[str]
 
 
-def fetch(wanted: GitSource, scratch: Path, limits: Limits, environment: Mapping[str, str]) -> Checkout:
-    """The commit that ``wanted`` means. Raises Invalid('git')."""
+def fetch(
+    wanted: GitSource,
+    scratch: Path,
+    limits: Limits,
+    environment: Mapping[str, str],
+    fetcher: Fetcher | None = None,
+) -> Checkout:
+    """The commit that ``wanted`` means; git runs as ``fetcher``, if there is one. Raises Invalid('git')."""
     address = parse_address(wanted.url.strip())
     ref = check_ref(wanted.ref)
     subdir = clean((wanted.subdir or "").strip(), "git") or None
-    repository = _Repository(
-        folder=scratch / "repository.git", address=address, limits=limits, environment=environment
-    )
-    commit = repository.fetch(ref)
     tar = scratch / "commit.tar"
-    repository.archive(f"{commit}:{subdir}" if subdir else commit, tar)
+    with workplace(scratch, fetcher) as place:
+        repository = _Repository(
+            place=place, scratch=scratch, address=address, limits=limits, environment=environment,
+            fetcher=fetcher,
+        )  # fmt: skip
+        commit = repository.fetch(ref)
+        repository.archive(f"{commit}:{subdir}" if subdir else commit, tar)
+        warnings = repository.warnings(commit, subdir)
     source = Source(kind="git", url=address.url, ref=ref, commit=commit, subdir=subdir)
-    return Checkout(tar=tar, source=source, warnings=repository.warnings(commit, subdir))
+    return Checkout(tar=tar, source=source, warnings=warnings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Repository:
-    """A bare repository of our own, with just what was fetched."""
+    """A bare repository of our own in ``place``, with just what was fetched; ``scratch`` is only ours."""
 
-    folder: Path
+    place: Path
+    scratch: Path
     address: Address
     limits: Limits
     environment: Mapping[str, str]
+    fetcher: Fetcher | None
 
     def fetch(self, ref: str | None) -> str:
         """The id of the commit at ``ref``: shallow where the server can, else with all branches and tags."""
-        self._run("init", "--quiet", "--bare", "--template=", str(self.folder))
-        (self.folder / "info").mkdir(exist_ok=True)
-        (self.folder / "info" / "attributes").write_text("* -export-ignore -export-subst\n")
+        self._run("init", "--quiet", "--bare", f"--template={self.place}/template", str(self._folder))
         quiet = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-commit-graph")
-        done = self._call(*quiet, "--depth=1", "--", self.address.url, ref or "HEAD")
+        done = self._fetch(*quiet, "--depth=1", "--", self.address.url, ref or "HEAD")
         if done.returncode == 0:
             return self._run("rev-parse", "--verify", "--quiet", "FETCH_HEAD^{commit}").strip()
         if not re.search(r"shallow|not our ref|unadvertised", done.stderr) and not _ID.fullmatch(ref or ""):
             raise self._failed(done)
         everything = ("+HEAD:refs/hostd/head", "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-        self._run(*quiet, "--", self.address.url, *everything)
+        done = self._fetch(*quiet, "--", self.address.url, *everything)
+        if done.returncode != 0:
+            raise self._failed(done)
         return self._resolved(ref)
+
+    @property
+    def _folder(self) -> Path:
+        return self.place / "repository.git"
+
+    def _fetch(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A call that connects; what ssh says counts as said by git."""
+        to = git_ssh.destination(self.address.url)
+        if self.fetcher is None or to is None:
+            return self._call(*arguments, connects=True)
+        said = self.scratch / "ssh.txt"
+        with git_ssh.connected(to, self.fetcher, self._path, said) as line:
+            done = self._call(*arguments, descriptors=(line,))
+        done.stderr = said.read_text(encoding="utf-8", errors="replace") + done.stderr
+        return done
 
     def _resolved(self, ref: str | None) -> str:
         names = [f"refs/heads/{ref}", f"refs/tags/{ref}", ref] if ref else ["refs/hostd/head"]
@@ -107,7 +128,8 @@ class _Repository:
 
     def archive(self, tree: str, target: Path) -> None:
         """Write a tar of ``tree``: as in the repository, nothing left out."""
-        done = self._call("archive", "--format=tar", f"--output={target}", tree)
+        with target.open("wb") as file:
+            done = self._call("archive", "--format=tar", tree, output=file.fileno())
         if done.returncode != 0 and re.search(r"not a (valid object|tree)|did not match", done.stderr):
             raise Invalid("git", f"the repository has no folder {tree.partition(':')[2]!r}")
         if done.returncode != 0:
@@ -132,33 +154,36 @@ class _Repository:
             raise self._failed(done)
         return done.stdout
 
-    def _call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        path = self.environment.get("PATH", os.defpath)
-        program = shutil.which("git", path=path)
+    @property
+    def _path(self) -> str:
+        return self.environment.get("PATH", os.defpath)
+
+    def _call(
+        self,
+        *arguments: str,
+        connects: bool = False,
+        output: int | None = None,
+        descriptors: tuple[int, ...] = (),
+    ) -> subprocess.CompletedProcess[str]:
+        program = shutil.which("git", path=self._path)
         if program is None:
             raise Invalid("git", "git is not installed on the server; upload the app as a .zip instead")
-        prelude = [sys.executable, "-I", "-S", "-c", _PROGRAM, str(2 * self.limits.size), program]
-        inside = [] if arguments[0] == "init" else [f"--git-dir={self.folder}"]
-        process = subprocess.Popen(
-            [*prelude, *inside, *arguments],
-            cwd=self.folder.parent,
-            env=self._environment(path),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
-        try:
-            out, err = process.communicate(timeout=TIME_LIMIT)
-        except subprocess.TimeoutExpired:
-            raise Invalid("git", f"took longer than {TIME_LIMIT} s to answer") from None
-        finally:
-            _end(process)
-        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+        inside = [] if arguments[0] == "init" else [f"--git-dir={self._folder}"]
+        order = Order(
+            argv=[program, *inside, *arguments], env=self._environment(descriptors), folder=self.place,
+            size=2 * self.limits.size, ports=list(self._ports()) if connects else (), output=output,
+            descriptors=descriptors,
+        )  # fmt: skip
+        return run(order, self.fetcher)
 
-    def _environment(self, path: str) -> dict[str, str]:
+    def _ports(self) -> Iterator[Range]:
+        """Whatever the address names, and those that are the fetcher's."""
+        parts = urlsplit(self.address.url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 22)
+        yield (port, port)
+        yield from self.fetcher.ports if self.fetcher else ()
+
+    def _environment(self, line: tuple[int, ...]) -> dict[str, str]:
         settings = dict(_SETTINGS)
         secrets = {}
         if self.address.user or self.address.password:
@@ -175,16 +200,24 @@ class _Repository:
         return {
             "HOME": "/nonexistent",
             **kept,
+            **(_OF_ROOT if self.fetcher else {}),
             **numbered,
             **secrets,
-            "PATH": path,
+            "PATH": self._path,
             "LC_ALL": "C.UTF-8",
             "GIT_ALLOW_PROTOCOL": "https:http:ssh",
             "GIT_TERMINAL_PROMPT": "0",
             "GIT_ASKPASS": "true",
             "GIT_NO_REPLACE_OBJECTS": "1",
-            "GIT_SSH_COMMAND": "ssh -oBatchMode=yes -oStrictHostKeyChecking=accept-new -oConnectTimeout=20",
+            **self._ssh(line),
         }
+
+    def _ssh(self, line: tuple[int, ...]) -> dict[str, str]:
+        """What git runs for ssh: that, or what hands it the connection that is there."""
+        if self.fetcher is None or not line:
+            return {"GIT_SSH_COMMAND": f"ssh {' '.join(git_ssh.OPTIONS)}"}
+        command = f'{shlex.quote(self.fetcher.python)} -I -S -c "$HOSTD_GIT_RELAY" {line[0]}'
+        return {"GIT_SSH_COMMAND": command, "GIT_SSH_VARIANT": "ssh", "HOSTD_GIT_RELAY": git_ssh.RELAY}
 
     def _failed(self, done: subprocess.CompletedProcess[str]) -> Invalid:
         """git's own last words, without what is secret."""
@@ -197,13 +230,3 @@ class _Repository:
         lines = [line for line in lines if "Could not read from remote repository" not in line]
         last = next((line for line in lines if line.startswith(("fatal:", "error:"))), " ".join(lines[:1]))
         return Invalid("git", f"could not be fetched: {last[:300] or f'git ended with {done.returncode}'}")
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    """End git and every helper of its own."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    for stream in (process.stdout, process.stderr):
-        if stream is not None:
-            stream.close()

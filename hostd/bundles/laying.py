@@ -12,6 +12,7 @@ from hostd import trees
 from hostd.bundles import archives, pristine
 from hostd.bundles.dependencies import check_dependencies, find_dependencies, system_packages
 from hostd.bundles.entry import check_entry, find_entry
+from hostd.bundles.git_process import Fetcher
 from hostd.bundles.pythons import check_python, find_python
 from hostd.bundles.sources import Found, Reader
 from hostd.bundles.tree import Budget, files_of, write
@@ -33,12 +34,13 @@ def lay_down(
     *,
     limits: Limits = Limits(),  # noqa: B008 - it is frozen
     environment: Mapping[str, str] | None = None,
+    fetcher: Fetcher | None = None,
 ) -> Asked:
     """Release ``number`` from ``upload``, over the tree of ``base`` where that is asked; durable.
 
-    Returns ``asked`` with the Source that was found. ``environment`` is what git gets to see. Raises
-    Invalid with the field, DiskFull, and FileNotFoundError when the app's folder is gone; then nothing
-    of it is left.
+    Returns ``asked`` with the Source that was found. ``environment`` is what git gets to see, ``fetcher``
+    who it runs as, None for ourselves. Raises Invalid with the field, DiskFull, and FileNotFoundError when
+    the app's folder is gone; then nothing of it is left.
     """
     upload = check(upload)
     python = check_python(asked.options.python)
@@ -50,7 +52,9 @@ def lay_down(
         with contextlib.ExitStack() as stack:
             scratch = temporary.root / "scratch"
             scratch.mkdir()
-            reader = Reader(stack=stack, scratch=scratch, limits=limits, environment=environment or {})
+            reader = Reader(
+                stack=stack, scratch=scratch, limits=limits, environment=environment or {}, fetcher=fetcher
+            )
             asked = _fill(temporary, reader, upload, asked, base)
         trees.delete(scratch)
         temporary.root.rename(app.release(number).root)

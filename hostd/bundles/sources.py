@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from hostd.bundles import archives, git
 from hostd.bundles.gallery import CARD, GALLERY
+from hostd.bundles.git_process import Fetcher
 from hostd.bundles.paths import clean
 from hostd.bundles.pristine import base_source
 from hostd.bundles.tree import Member, check_parents, selected, stripped
@@ -40,6 +41,7 @@ class Reader:
     scratch: Path
     limits: Limits
     environment: Mapping[str, str]
+    fetcher: Fetcher | None = None
 
     def find(self, upload: Upload, base: ReleaseLayout | None) -> Found:
         """The tree of ``upload``, or that of ``base`` with the upload's files laid over it.
@@ -82,7 +84,7 @@ class Reader:
         return Found(tree=tree, blame=name, source=source, warnings=told)
 
     def _of_git(self, wanted: GitSource) -> Found:
-        checkout = git.fetch(wanted, self.scratch, self.limits, self.environment)
+        checkout = git.fetch(wanted, self.scratch, self.limits, self.environment, self.fetcher)
         with archives.damage("git"):
             tar = self.stack.enter_context(checkout.tar.open("rb"))
             members = archives.tar_members(tar, self.stack, "git")

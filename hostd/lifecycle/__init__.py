@@ -19,6 +19,7 @@ from hostd.errors import SupervisorUnavailable
 from hostd.layout import Layout, program_name
 from hostd.lifecycle import recovery
 from hostd.lifecycle.deploy import Deployer
+from hostd.lifecycle.fetching import fetcher
 from hostd.lifecycle.observe import Observer
 from hostd.lifecycle.registry import Registry
 from hostd.lifecycle.releases import Releases
@@ -66,6 +67,7 @@ class Lifecycle:
             ports=self.deployer.launcher.ports,
             vault=self.deployer.launcher.vault,
             wake=self.workers.wake,
+            fetcher=fetcher(self.settings, self.deployer.launcher.owners.uids),
         )
 
     def start(self, app_id: str) -> App:

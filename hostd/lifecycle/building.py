@@ -47,7 +47,7 @@ def _limits(settings: Settings, scale: Scale) -> dict[str, int]:
 
 def _readable(settings: Settings, data: Path) -> Iterator[Path]:
     """The system, every Python that uv may find, uv, and what hostd's own variables for installs name."""
-    for root in (*map(Path, SYSTEM), *settings.app_read, *_named(settings)):
+    for root in (*map(Path, SYSTEM), *settings.app_read, *named_files(settings)):
         yield from without(root, data)
     for prefix in _prefixes(settings):
         yield from without(prefix, data) if data.is_relative_to(prefix) else without(prefix, data / "apps")
@@ -55,7 +55,8 @@ def _readable(settings: Settings, data: Path) -> Iterator[Path]:
     yield Path(os.path.realpath(builds.UV))
 
 
-def _named(settings: Settings) -> Iterator[Path]:
+def named_files(settings: Settings) -> Iterator[Path]:
+    """What hostd's own variables for installs name."""
     for name, value in settings.build_environment.items():
         for part in re.split(r"[\s,:]+", value.replace("file://", "")):
             if name not in _WRITTEN and part.startswith("/") and os.path.realpath(part) != "/":

@@ -93,12 +93,14 @@ def _either(own: int | None, default: int) -> int:
 
 def connects(settings: Settings, scale: Scale, needed: Iterable[int] = ()) -> list[egress.Range]:
     """The ports that an app may connect to; ``needed`` whatever else holds."""
-    ours = [
-        (settings.port_min, settings.port_max),
-        *((port, port) for port in (settings.port, settings.console_port)),
-    ]
     wanted = port_ranges(scale.connect_ports) if scale.connect_ports else settings.app_connect_ports
-    return egress.allowed(wanted, ours, [*egress.proxy_ports(settings.app_environment), *needed])
+    return egress.allowed(wanted, ours(settings), [*egress.proxy_ports(settings.app_environment), *needed])
+
+
+def ours(settings: Settings) -> list[egress.Range]:
+    """The ports of hostd, of the console and of the apps."""
+    own = ((port, port) for port in (settings.port, settings.console_port))
+    return [(settings.port_min, settings.port_max), *own]
 
 
 def _readable(settings: Settings, release: ReleaseLayout, data: Path) -> Iterator[Path]:

@@ -40,6 +40,7 @@ class Releases:
     ports: Ports
     vault: Vault
     wake: Callable[[str], None]
+    fetcher: bundles.Fetcher | None
     _updating: dict[str, threading.Lock] = field(default_factory=lambda: defaultdict(threading.Lock))
 
     def create(
@@ -169,7 +170,13 @@ class Releases:
         )
         try:
             return bundles.lay_down(
-                folder, number, wanted.upload, asked, base, environment=self.settings.build_environment
+                folder,
+                number,
+                wanted.upload,
+                asked,
+                base,
+                environment=self.settings.build_environment,
+                fetcher=self.fetcher,
             )
         except FileNotFoundError:
             raise UnknownApp(folder.root.name) from None  # it was deleted meanwhile
