@@ -57,6 +57,27 @@ RAISES = {
         "port_hard_coded",
         "8888",
     ),
+    (
+        "PermissionError",
+        "[Errno 13] Permission denied (while attempting to bind on address ('::1', 36365))",
+    ): (
+        "port_hard_coded",
+        "36365",
+    ),
+    ("PermissionError", "[Errno 13] Permission denied: '/mnt/share/x.csv'"): (
+        "file_not_allowed",
+        "/mnt/share/x.csv",
+    ),
+    (
+        "requests.exceptions.ConnectionError",
+        "HTTPConnectionPool(host='db', port=18080): Max retries exceeded with url: / (Caused by"
+        " NewConnectionError(\"HTTPConnection(host='db', port=18080): Failed to establish a new connection:"
+        ' [Errno 13] Permission denied"))',
+    ): ("port_not_allowed", "18080"),
+    (
+        "psycopg.OperationalError",
+        'connection failed: connection to server at "10.1.2.3", port 15432 failed: Permission denied',
+    ): ("port_not_allowed", "15432"),
     ("ValueError", "no good"): ("page_raises_at", "ValueError in app.py, line 7: no good"),
 }
 
@@ -138,6 +159,16 @@ def test_first_pages(raised: tuple[str, str], told: tuple[str, str]) -> None:
     assert found.code == told[0]
     assert told[1] in f"{found.message} {found.advice}"
     assert raised[0].rsplit(".", 1)[-1] in found.log_tail
+
+
+@pytest.mark.parametrize(
+    ("line", "code"), [("own.bind(there)", "server_inside"), ("sock.connect(sa)", "connection_not_allowed")]
+)
+def test_a_port_that_nothing_names(line: str, code: str) -> None:
+    """Python's own error for a socket says no more than that; the line that raised it does."""
+    frames = ('File "app.py", line 7, in <module>', f'File "app.py", line 9, in go\n    {line}')
+    raised = ("PermissionError", "[Errno 13] Permission denied")
+    assert first_page_failure(FirstSession(SessionEnd.RAISED, *raised, frames), "").code == code
 
 
 def test_other_ends_of_a_first_page() -> None:

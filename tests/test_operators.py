@@ -100,11 +100,17 @@ def test_tail_shows_the_log(platform: Platform, app_id: str) -> None:
 
 
 def test_the_data_folder_is_private(platform: Platform, app_id: str) -> None:
-    """Nothing in the data folder is open to other users, uv's own files in closed folders aside."""
+    """Others read and change nothing in it, and the group of an app's own user nothing beside its release.
+
+    uv's own lock in a closed folder aside; folders on the way to what apps run may be passed through.
+    """
     closed = {platform.data / "cache" / "python"}  # where uv makes a lock that is open to all
     found = [p for p in platform.data.rglob("*") if "venv" not in p.parts and not p.is_symlink()]
-    outside = (p for p in found if p.parent not in closed)
-    assert not [p for p in outside if p.lstat().st_mode & 0o077]
+    outside = [(p, p.lstat()) for p in found if p.parent not in closed]
+    assert not [p for p, about in outside if about.st_mode & 0o006]
+    assert not [p for p, about in outside if about.st_mode & 0o001 and not p.is_dir()]
+    grouped = [p for p, about in outside if about.st_mode & 0o060]
+    assert all("bundle" in p.parts for p in grouped), grouped
 
 
 def test_installs_are_programs(platform: Platform) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
 import time
@@ -19,7 +18,7 @@ from hostd.errors import DiskFull
 from hostd.identity import acting, preload_codecs
 from hostd.layout import statics_in
 from hostd.runlog import now, say
-from hostd.store import write_json
+from hostd.store import locked, write_json
 
 _COMPILE = ("-I", "-S", "-m", "compileall", "-q", "-q")
 _PTH = (
@@ -131,7 +130,6 @@ def _compile(work: workplace.Workplace, made: Installed, store: Path) -> None:
 
     ``-I -S`` so that nothing foreign runs.
     """
-    with (work.cache / "compile.lock").open("a", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(work.cache / "compile.lock"):
         work.steps.quietly([made.interpreter, *_COMPILE, str(made.packages)])
         bytecode.keep(made.packages, store, made.tag)

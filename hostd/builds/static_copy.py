@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import csv
-import fcntl
 import gzip
 import hashlib
 import os
@@ -23,7 +22,7 @@ from pathlib import Path
 import brotli
 
 from hostd import static_files
-from hostd.store import sync_folder
+from hostd.store import locked, sync_folder
 
 _ROOT = "streamlit/static/"
 _PART = r"[A-Za-z0-9_@~+-][A-Za-z0-9._@~+-]*"
@@ -95,8 +94,7 @@ def _listed(record: Iterable[str]) -> Iterator[tuple[str, str, int]]:
 def make(found: Wheel, folder: Path) -> None:
     """Have copy and compressed packs in ``folder``; one install at a time. Raises Changed, OSError."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (folder / "lock").open("a", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(folder / "lock"):
         for leftover in folder.glob(".*.tmp"):
             leftover.unlink()
         if not static_files.touch(folder, found.key):

@@ -24,8 +24,10 @@ _SECRET_ASKED = re.compile(r"st\.secrets(?:\.get\(|\[|\.)[\"']?(\w+)")
 _NO_SECRETS = re.compile(r"No secrets (?:files )?found\.")
 _LIBRARY = re.compile(r"(?P<library>[\w.+-]+\.so(?:\.\d+)*): cannot open shared object file")
 _BOUND = re.compile(
-    r"Address already in use|error while attempting to bind on address|Runtime instance already exists"
+    r"Address already in use|while attempting to bind on address|Runtime instance already exists"
 )
+
+_DENIED = re.compile(r"\[Errno 13\]|\b[Pp]ermission denied")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +197,21 @@ def _port(trace: Trace) -> Cause | None:
     return Cause("port_hard_coded", port.groupdict()) if port else Cause("server_inside")
 
 
+def _denied(trace: Trace) -> Cause | None:
+    """What the app may not: files outside its allow-list, ports that it may not listen on or connect to."""
+    if not _DENIED.search(trace.message):
+        return None
+    if path := re.search(r"Permission denied: b?['\"](?P<path>.+?)['\"](?: ->|$)", trace.message):
+        return Cause("file_not_allowed", path.groupdict())
+    if port := re.search(r"\bport[ =:]+(?P<port>\d+)", trace.message):
+        return Cause("port_not_allowed", port.groupdict())
+    at = trace.frames[-1].split("\n")[-1] if trace.frames else ""
+    if ".bind(" in at:
+        return Cause("server_inside")
+    return Cause("connection_not_allowed") if "connect" in at else None
+
+
 _RECOGNISERS: tuple[Callable[[Trace], Cause | None], ...] = (
-    *(_memory, _disk, _port, _library, _optional, _secret),
+    *(_memory, _disk, _port, _denied, _library, _optional, _secret),
     *(_name, _own_module, _unfit, _module, _environment, _file, _syntax),
 )
