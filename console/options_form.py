@@ -51,6 +51,7 @@ def variables_field(say: Say, key: Key, now: Mapping[str, str]) -> str:
         say("environment"),
         "\n".join(f"{name}={value}" for name, value in now.items()),
         height=110,
+        placeholder="REGION=eu",
         help=say("environment_help"),
         key=key("code_environment"),
         persist_state="session",

@@ -96,16 +96,23 @@ def _bounded(say: Say, label: str, bound: Limit | None) -> str:
     return say(label)
 
 
+def _default(say: Say, bound: Limit | None) -> str:
+    """What an empty field means."""
+    return say("limit_default", value=bound.default) if bound else say("drain_hint")
+
+
 def _limit_fields(app: App, say: Say, key: str, bounds: Mapping[str, Limit]) -> dict[str, float | str | None]:
     given: dict[str, float | str | None] = {}
+    st.markdown(f"**{say('limit_title')}**")
     for column, name, most in zip(st.columns(4), LIMITS, (99_999_999,) * 3 + (19,), strict=True):
         given[name] = column.number_input(
             _bounded(say, f"limit_{name}", bounds.get(name)), 0, most, getattr(app.scale, name),
-            placeholder=say("drain_hint"), help=say(f"limit_{name}_help"), key=f"{name}_{key}",
+            placeholder=_default(say, bounds.get(name)), help=say(f"limit_{name}_help"), key=f"{name}_{key}",
         )  # fmt: skip
+    ports = bounds.get("connect_ports")
     given["connect_ports"] = st.text_input(
-        _bounded(say, "limit_ports", bounds.get("connect_ports")), app.scale.connect_ports or "",
-        placeholder=say("drain_hint"), help=say("limit_ports_help"), key=f"ports_{key}",
+        _bounded(say, "limit_ports", ports), app.scale.connect_ports or "",
+        placeholder=_default(say, ports), help=say("limit_ports_help"), key=f"ports_{key}",
     ).strip() or None  # fmt: skip
     st.caption(say("limit_text"))
     return given

@@ -70,10 +70,15 @@ def _one(desk: Desk, app: App) -> None:
         _done(desk, desk.do(say("code_busy"), lambda: desk.hostd.set_secret(app.app_id, found, given)))
 
 
+_EXAMPLE = 'api_key = "…"\n\n[database]\npassword = "…"'
+
+
 def _paste(desk: Desk, app: App) -> None:
     say = desk.say
     with st.form("secrets_toml", clear_on_submit=True, enter_to_submit=False):
-        text = st.text_area(say("secrets_paste"), height=140, help=say("secrets_paste_help"))
+        text = st.text_area(
+            say("secrets_paste"), height=140, placeholder=_EXAMPLE, help=say("secrets_paste_help")
+        )
         sent = st.form_submit_button(say("secrets_paste_save"), icon=":material/content_paste:")
     if sent and (text or "").strip():
         given = text or ""

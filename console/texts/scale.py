@@ -33,6 +33,8 @@ SCALE: dict[str, tuple[str, str]] = {
         "It never sleeps, and starts at once after a reboot, not at its first visit.",
         "从不休眠；机器重启后立即启动，而不是等到第一次访问。",
     ),
+    "limit_title": ("Limits", "限制"),
+    "limit_default": ("{value} (default)", "{value}（默认）"),
     "limit_memory_mb": ("Memory (MB)", "内存（MB）"),
     "limit_memory_mb_help": (
         "What each of its processes may use; above it is stopped and started again. 0: no limit.",
