@@ -21,7 +21,7 @@ from hostd.health import is_free
 from hostd.isolation import NONE
 from hostd.layout import Layout
 from hostd.leftovers import drop_sections, end_orphans, set_bad_sections_aside
-from hostd.lifecycle import console
+from hostd.lifecycle import console, secret_files
 from hostd.lifecycle.environment import ROOT
 from hostd.programs import Program
 from hostd.settings import Settings
@@ -40,6 +40,7 @@ def enter(settings: Settings) -> NoReturn:
     prepare(layout)
     lock = take_lock(layout)
     check_isolation(settings)
+    _check_secret_files(settings)
     run = console.runner(settings, prepare_users(settings, layout, _tell))
     give_home(layout.root / "console", run.identity)
     vault_keys.load(settings, layout, _tell)
@@ -128,6 +129,12 @@ def check_isolation(settings: Settings) -> None:
         raise SettingsError(
             f"STREAMLIT_HOST_REQUIRE_ISOLATION={wanted}: apps would only have {found}; see docs/security.md"
         )
+
+
+def _check_secret_files(settings: Settings) -> None:
+    found = uids.usable(settings, find_uv_bin(), builds.interpreter())
+    for notice in secret_files.check(settings, found if isinstance(found, uids.Uids) else None):
+        _tell(notice)
 
 
 def write_platform(settings: Settings, layout: Layout, run: console.Runner) -> None:

@@ -30,7 +30,7 @@ def confined_build(settings: Settings, scale: Scale, *, own: bool) -> dict[str, 
     return {
         "limits": _limits(settings, scale),
         "confine": {
-            "read": [str(path) for path in _readable(settings, data)],
+            "read": [str(path) for path in readable_by_builds(settings)],
             "write": [*DEVICES, *(shared(data) if own else [])],
             "unlisted": [] if own else [SHARED_MEMORY],
             "tcp": {"bind": [ANY_PORT], "connect": connects(settings, scale, needed)},
@@ -45,8 +45,9 @@ def _limits(settings: Settings, scale: Scale) -> dict[str, int]:
     return {**found, "memory_mb": max(found["memory_mb"], settings.app_memory_mb) if some else 0}
 
 
-def _readable(settings: Settings, data: Path) -> Iterator[Path]:
+def readable_by_builds(settings: Settings) -> Iterator[Path]:
     """The system, every Python that uv may find, uv, and what hostd's own variables for installs name."""
+    data = settings.data.resolve()
     for root in (*map(Path, SYSTEM), *settings.app_read, *named_files(settings)):
         yield from without(root, data)
     for prefix in _prefixes(settings):

@@ -103,12 +103,17 @@ def ours(settings: Settings) -> list[egress.Range]:
     return [(settings.port_min, settings.port_max), *own]
 
 
-def _readable(settings: Settings, release: ReleaseLayout, data: Path) -> Iterator[Path]:
+def readable_by_all(settings: Settings) -> Iterator[Path]:
+    """What every app reads beside what is its own, and STREAMLIT_HOST_APP_WRITE."""
     named = [Path(value) for name in _FILES if (value := settings.app_environment.get(name))]
     libraries = settings.app_environment.get("LD_LIBRARY_PATH", "").split(":")
     roots = [*map(Path, SYSTEM), *settings.app_read, *named, *(Path(one) for one in libraries if one)]
     for root in roots:
-        yield from without(root, data)
+        yield from without(root, settings.data.resolve())
+
+
+def _readable(settings: Settings, release: ReleaseLayout, data: Path) -> Iterator[Path]:
+    yield from readable_by_all(settings)
     for prefix in _base(release):  # which may lie in the data folder, though not with the apps
         yield from without(prefix, data) if data.is_relative_to(prefix) else without(prefix, data / "apps")
     yield release.venv.resolve()
