@@ -50,5 +50,6 @@ def _facts(say: Say, health: dict[str, Any]) -> dict[str, str]:
         "about_supervisor": str(supervisord.get("state", "–")),
         "about_installs": say("about_installs_value", **installs),
         "about_protected": say(protected),
+        "about_cpu": say(f"about_cpu_{health.get('cpu_share', 'nice')}"),
         "about_isolation": _isolation(say, str(health.get("isolation", "none"))),
     }

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from uv import find_uv_bin
 
-from hostd import builds, first_admin, programs, store, uids
+from hostd import builds, cgroups, first_admin, programs, store, uids
 from hostd.confine import kernel
 from hostd.data_owner import give_home, prepare_users
 from hostd.errors import SettingsError
@@ -53,6 +53,8 @@ def enter(settings: Settings) -> NoReturn:
     write_platform(settings, layout, run)
     if run.notice:
         _tell(run.notice)
+    if why := cgroups.prepare():
+        _tell(f"apps share the CPU by nice alone: {why}")
     first_admin.make(settings, layout)
     os.set_inheritable(lock, True)
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # supervisord gets what apps leave (lifecycle/families.py)

@@ -8,13 +8,13 @@ Run as ``python -I -S launch.py SPEC``. SPEC is a JSON file that only hostd writ
                 "oom_score": 500},
      "confine": {"read": [...], "write": [...], "unlisted": [...],
                  "tcp": {"bind": [8501, 0], "connect": [[1, 8079], [8081, 8499]]}},
-     "tmp": "...", "secrets": "...", "secrets_link": "..."}
+     "cgroup": {"app_id": "...", "nice": 5}, "tmp": "...", "secrets": "...", "secrets_link": "..."}
 
 All but the first line are for what runs other people's code (hostd/confine); each may be missing or null.
 ``uid``: as that user and group. ``confine``: folders to read, to change, to use without listing them; TCP
-ports. ``tmp``: a folder that is made or emptied. ``secrets``: the file with the app's secrets,
-``secrets_link`` where else it is to be found; so that these stand in one place on the disk alone, they come
-into the environment here.
+ports. ``cgroup``: the app's group, where there are some (hostd/cgroups.py). ``tmp``: a folder that is made
+or emptied. ``secrets``: the file with the app's secrets, ``secrets_link`` where else it is to be found; so
+that these stand in one place on the disk alone, they come into the environment here.
 
 So no text of a user ever stands in a supervisord file, and nothing of the platform's environment
 reaches the program. Standard library only: it runs before any environment is chosen, and once per start.
@@ -54,6 +54,8 @@ def become(spec_path: str) -> None:
     """Replace this process by the program that ``spec_path`` describes. Raises OSError or ValueError."""
     with open(spec_path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib would double the start-up
         spec = json.load(file)
+    if spec.get("cgroup"):
+        _join(**spec["cgroup"])
     os.umask(0o077)
     env = spec["env"]
     if spec.get("secrets"):
@@ -71,6 +73,16 @@ def become(spec_path: str) -> None:
     if spec.get("secrets_link"):
         launch_secrets.link(spec["secrets_link"], spec["secrets"])
     os.execve(spec["argv"][0], spec["argv"], env)  # noqa: S606 - that is its purpose
+
+
+def _join(app_id: str, nice: int) -> None:
+    """While it is still root's right. An app without its share of the CPU still runs."""
+    from hostd import cgroups  # noqa: PLC0415 - few programs need it
+
+    try:
+        cgroups.enter(app_id, nice)
+    except OSError as error:
+        sys.stderr.write(f"hostd: only nice, and no share of the CPU: {error}\n")
 
 
 def _tie() -> None:

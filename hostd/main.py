@@ -17,7 +17,7 @@ import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
-from hostd import __version__, builds, first_admin, problems, uids
+from hostd import __version__, builds, cgroups, first_admin, problems, uids
 from hostd.api import Api
 from hostd.api.sign_in import SignInPages
 from hostd.framing import Unframed
@@ -74,6 +74,9 @@ def _lifespan(house: House) -> Callable[[FastAPI], AbstractAsyncContextManager[N
             threading.Thread(target=house.lifecycle.watch, args=(changes,), name="watch", daemon=True),
             threading.Thread(target=_announce_console, args=(house,), name="announce", daemon=True),
         ]
+        if cgroups.used():
+            swept = threading.Thread(target=cgroups.keep_swept, args=(closing,), name="cgroups", daemon=True)
+            threads.append(swept)
         for thread in threads:
             thread.start()
         yield

@@ -1,4 +1,4 @@
-"""How much memory is left, of the machine or the container. The only reader of meminfo and cgroup files."""
+"""How much memory is left, of the machine or the container. The only reader of meminfo and memory cgroups."""
 
 from __future__ import annotations
 

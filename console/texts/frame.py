@@ -63,6 +63,12 @@ FRAME: dict[str, tuple[str, str]] = {
         "Not needed: open to whoever reaches the port",
         "无需登录：能访问该端口的人都可使用",
     ),
+    "about_cpu": ("CPU share", "CPU 份额"),
+    "about_cpu_cgroup": (
+        "cgroup v2: each app as a whole, weighed by its nice",
+        "cgroup v2：以整个应用为单位，按其 nice 值分配",
+    ),
+    "about_cpu_nice": ("by nice alone: each process for itself", "仅按 nice 值：每个进程各自计算"),
     "about_isolation": ("Isolation of apps", "应用隔离"),
     "about_isolation_uid": ("a user for each app", "每个应用有独立的系统用户"),
     "about_isolation_landlock": ("files and ports by allow-list", "文件和端口按白名单开放"),

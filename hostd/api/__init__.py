@@ -9,21 +9,22 @@ from fastapi import APIRouter, Depends, Form, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
-from hostd import __version__, runlog
+from hostd import runlog
 from hostd.access import Visibility
 from hostd.api.access import GIVES_AWAY, AccessApi, access_form, changed
 from hostd.api.changes import told
 from hostd.api.forms import MAX_FILES, form_only, new_app_form, release_form
+from hostd.api.health import HealthApi
 from hostd.api.limits import Limits
 from hostd.api.listing import DESCRIBED, Listing
 from hostd.api.people import PeopleApi
 from hostd.api.releases import ACCEPTED, Id, Language, ReleaseApi
 from hostd.api.rules import RULES, Calling, Door, Needs, manages, owns
 from hostd.api.scale import scale_form
-from hostd.api.shapes import AppOut, DeletedOut, HealthOut, LogsOut
+from hostd.api.shapes import AppOut, DeletedOut, LogsOut
 from hostd.api.variables import VariablesApi
 from hostd.api.views import Views, outside
-from hostd.errors import Forbidden, Invalid, SupervisorUnavailable
+from hostd.errors import Forbidden, Invalid
 from hostd.events import EventStream, events
 from hostd.isolation import Isolation
 from hostd.lifecycle import Lifecycle
@@ -81,6 +82,9 @@ class Api:
         )  # fmt: skip
         form = [Depends(form_only)]
         releases = ReleaseApi(self._lifecycle, self._settings, self._views)
+        health = HealthApi(
+            self._lifecycle, self._settings, self._isolation, self._limits, self._signing.people
+        )
         listing = Listing(self._lifecycle.registry, self._views, self._settings.public_base)
         calls: list[tuple[str, str, Any, dict[str, Any]]] = [
             ("GET", "/apps", listing.list_apps, DESCRIBED),
@@ -98,7 +102,7 @@ class Api:
             *VariablesApi(self._lifecycle, self._settings.public_base).routes(form),
             *AccessApi(self._lifecycle, self._views).routes(),
             *PeopleApi(self._signing, self._settings.public_base).routes(form),
-            ("GET", "/health", self.get_health, {}),
+            ("GET", "/health", health.get_health, {}),
         ]
         for method, path, call, more in calls:
             rule = {"x-hostd-needs": RULES.get(call.__name__, Needs.ADMIN)}
@@ -219,27 +223,6 @@ class Api:
         """Whether the app is still there, and still the caller's to manage."""
         app, now = self._lifecycle.registry.peek(app_id), self._signing.people.again(caller)
         return app is not None and now is not None and manages(now, app)
-
-    def get_health(self, caller: Calling) -> HealthOut:
-        """Version, supervisord's state, counts."""
-        try:
-            supervisord, status = self._lifecycle.deployer.supervisor.identify(), "ok"
-        except SupervisorUnavailable as error:
-            supervisord, status = {"state": "UNREACHABLE", "detail": str(error)}, "degraded"
-        installs = self._lifecycle.deployer.installer.slots
-        return HealthOut(
-            status="ok" if status == "ok" else "degraded",
-            version=__version__,
-            supervisord=supervisord,
-            apps=self._lifecycle.counts(),
-            installs={"running": installs.held, "queued": installs.queued, "limit": installs.limit},
-            data_dir=str(self._settings.data) if caller.is_admin else "",
-            public_base=self._settings.public_base,
-            auth_required=bool(self._settings.admin_token) or self._signing.people.wanted,
-            open_without_token=self._settings.open_without_token and not self._signing.people.wanted,
-            isolation=str(self._isolation),
-            limits=self._limits.told(caller),
-        )
 
     def docs(self, request: Request) -> HTMLResponse:
         """The calls, for people."""

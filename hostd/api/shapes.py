@@ -240,6 +240,9 @@ class HealthOut(BaseModel):
     auth_required: bool
     open_without_token: bool
     isolation: str = Field(description="How apps are kept apart, as measured: uid+landlock7+seccomp, or less")
+    cpu_share: Literal["cgroup", "nice"] = Field(
+        description="How apps share the CPU: as wholes, or by nice alone"
+    )
     limits: dict[str, LimitOut] = Field(
         description="What apps have by themselves, and what you may give them"
     )

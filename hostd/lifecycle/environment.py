@@ -50,7 +50,8 @@ def launch_spec(
         argv = [f"{env['VIRTUAL_ENV']}/bin/python", str(RUNNER), *argv]
         env["HOSTD_HAND_OVER"] = str(Layout(settings.data).door(port))
     held = confined(settings, layout, release, port, app.uid, scale=app.scale)
-    spec = {"argv": argv, "env": env, "cwd": str(release.bundle), "uid": app.uid, **held}
+    share = {"app_id": app.app_id, "nice": held["limits"]["nice"]}
+    spec = {"argv": argv, "env": env, "cwd": str(release.bundle), "uid": app.uid, "cgroup": share, **held}
     return spec if secrets is None else _with_secrets(spec, secrets, layout, asked)
 
 

@@ -98,7 +98,8 @@ class Installer:
         self._release(app, job.number).install_log.unlink(missing_ok=True)
         path = self.layout.spec(name)
         env = builds.environment(self.settings.build_environment, self.layout.cache, job.users)
-        store.write_json(path, builds.spec(job, env, path))
+        share = {"app_id": app.app_id, "nice": job.held["limits"]["nice"]}
+        store.write_json(path, {**builds.spec(job, env, path), "cgroup": share})
         program = programs.build_program(self.layout, name, self.layout.app(app.app_id).log)
         self.supervisor.put(name, self.layout.section(name), programs.render(self.templates, program))
         self.supervisor.start(name)

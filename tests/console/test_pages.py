@@ -159,6 +159,14 @@ def test_about_tells_version_folder_and_health() -> None:
     assert at.get("link_button")[0].proto.url == "https://x.example/st/api/docs"
 
 
+@pytest.mark.parametrize(
+    ("share", "words"), [("cgroup", "each app as a whole"), ("nice", "each process for itself")]
+)
+def test_about_tells_how_the_cpu_is_shared(share: str, words: str) -> None:
+    about = visit(FakeHostd(health={"cpu_share": share}), "about").table[0].value.to_string()
+    assert words in about
+
+
 def test_an_open_hostd_is_warned_about() -> None:
     assert "no admin token is set" in texts(visit(FakeHostd(health={"open_without_token": True})))
 

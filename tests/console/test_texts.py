@@ -58,6 +58,7 @@ def test_no_text_is_left_over() -> None:
         "replica_",
         "access_",
         "about_isolation_",
+        "about_cpu_",
         "limit_",
         *ABOUT_PEOPLE,
     )

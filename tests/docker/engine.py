@@ -82,6 +82,14 @@ def engine() -> Iterator[Engine]:
         assert not any(left.values()), f"the engine left something behind: {left}"
 
 
+def debian(*names: str) -> Path:
+    """Debian packages, without what they need, unpacked in the cache. Raises NoEngineError."""
+    _check_machine()
+    cache = _cache()
+    with _locked(cache / "lock"):
+        return _unpacked(cache, _os_release()["VERSION_CODENAME"], names, with_dependencies=False)
+
+
 # A running engine
 
 

@@ -1,0 +1,78 @@
+"""Apps' shares of the CPU by cgroup v2: whole in a kernel where groups may be made, refused in this one's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hostd import cgroups
+from tests.docker.engine import NoEngineError
+from tests.kernel.uml import booted, kernel
+from tests.platform import Platform
+
+
+@pytest.fixture(scope="module")
+def guest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What tests/kernel/guest.py found."""
+    try:
+        program = kernel()
+    except NoEngineError as reason:
+        pytest.skip(str(reason))
+    command = [sys.executable, "-m", "tests.kernel.guest"]
+    found: dict[str, Any] = json.loads(
+        booted(program, command, tmp_path_factory.mktemp("guest"), seconds=120)
+    )
+    return found
+
+
+def test_apps_share_as_wholes(guest: dict[str, Any]) -> None:
+    """Of nice 0 and nice 10 one gets nine times as much as the other, however many processes that one has."""
+    shares = guest["shares"]
+    assert shares["prepared"] == shares["again"] == ["", True]
+    assert shares["weights"] == [100, 11]
+    one, three = shares["used"]
+    assert 6 < one / three < 13
+
+
+def test_groups_end_with_their_apps(guest: dict[str, Any]) -> None:
+    """A sweep takes those away of which nothing runs, and no other."""
+    assert guest["shares"]["while they run"] == ["one", "three"]
+    assert guest["shares"]["afterwards"] == []
+
+
+def test_what_is_not_ours_is_left_alone(guest: dict[str, Any]) -> None:
+    """Other programs' groups, systemd's, those without the controller: then by nice, and it is said why."""
+    found = guest["refusals"]
+    assert found["others"] == ["/sys/fs/cgroup/strange holds other programs as well", False]
+    assert found["no controller"] == ["the controller cpu is not there in /sys/fs/cgroup/strange", False]
+    assert found["systemd"][0].startswith("/sys/fs/cgroup/systemds is systemd's")
+    assert found["delegated"] == ["", True]
+    assert found["broken"] == ["/sys/fs/cgroup/halfway: broken", False, "0::/halfway\n"]
+    assert found["left"] == [[], []]
+
+
+def test_the_platform_says_which(platform: Platform) -> None:
+    """Health tells what was found at the start; an app runs either way."""
+    share = platform.api.get("/health").json()["cpu_share"]
+    said = "apps share the CPU by nice alone: " in platform.output.read_text()
+    assert said == (share == "nice")
+
+
+def test_nothing_happens_where_groups_are_not_used(tmp_path: Path) -> None:
+    """The launcher passes over the app's group where the platform has none of its own."""
+    assert not cgroups.used()
+    before = Path("/proc/self/cgroup").read_text()
+    spec = {
+        "argv": [sys.executable, "-c", "print(open('/proc/self/cgroup').read(), end='')"], "env": {},
+        "cwd": "/", "cgroup": {"app_id": "x", "nice": 5},
+    }  # fmt: skip
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(spec))
+    command = [sys.executable, "-I", "-S", "hostd/launch.py", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (before, "")
