@@ -29,23 +29,28 @@ _TRIES = 5
 
 
 def prepare() -> str:
-    """Make the groups and move the platform into its own; '' when that was done, else why it can't be.
+    """Make the groups and move the platform into its own; '' when that was done, else a notice of why not.
 
     What was begun is undone. To be called before supervisord is started.
     """
+    try:
+        why = _prepared()
+    except OSError as error:
+        why = f"{error.filename or 'cgroups'}: {error.strerror}"
+    return f"apps share the CPU by nice alone: {why}" if why else ""
+
+
+def _prepared() -> str:
     base = _base()
     if base is None:
         return "there is no cgroup v2"
-    try:
-        if CONTROLLER not in _read(f"{base}/cgroup.controllers").split():
-            return f"the controller {CONTROLLER} is not there in {base}"
-        if _is_systemds(base):
-            return f"{base} is systemd's (Delegate=yes in the unit would give it to hostd)"
-        if _others(base):
-            return f"{base} holds other programs as well"
-        return _made(base)
-    except OSError as error:
-        return f"{base}: {error.strerror}"
+    if CONTROLLER not in _read(f"{base}/cgroup.controllers").split():
+        return f"the controller {CONTROLLER} is not there in {base}"
+    if _is_systemds(base):
+        return f"{base} is systemd's (Delegate=yes in the unit would give it to hostd)"
+    if _others(base):
+        return f"{base} holds other programs as well"
+    return _made(base)
 
 
 def used() -> bool:

@@ -45,17 +45,26 @@ def enter(settings: Settings) -> NoReturn:
     give_home(layout.root / "console", run.identity)
     vault_keys.load(settings, layout, _tell)
     check_ports(settings)
+    _clear_away(settings, layout)
+    write_platform(settings, layout, run)
+    for notice in (run.notice, cgroups.prepare()):
+        if notice:
+            _tell(notice)
+    first_admin.make(settings, layout)
+    _become_supervisord(settings, layout, lock)
+
+
+def _clear_away(settings: Settings, layout: Layout) -> None:
+    """What a killed platform left, and what would keep supervisord from starting."""
     end_orphans(settings, layout)
     drop_sections(layout)
     conceal_all(layout)
     for problem in set_bad_sections_aside(layout):
         _tell(problem)
-    write_platform(settings, layout, run)
-    if run.notice:
-        _tell(run.notice)
-    if why := cgroups.prepare():
-        _tell(f"apps share the CPU by nice alone: {why}")
-    first_admin.make(settings, layout)
+
+
+def _become_supervisord(settings: Settings, layout: Layout, lock: int) -> NoReturn:
+    """``lock`` is held on."""
     os.set_inheritable(lock, True)
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # supervisord gets what apps leave (lifecycle/families.py)
     _append_to_stdout()
