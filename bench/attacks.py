@@ -16,7 +16,8 @@ from collections import Counter
 import httpx
 
 from tests.attacks.contexts import as_one_user, as_started
-from tests.attacks.suite import Target, run, verdict
+from tests.attacks.suite import run, verdict
+from tests.attacks.target import Target
 
 
 def table(found: dict[str, dict[str, str]]) -> None:

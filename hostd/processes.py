@@ -54,6 +54,11 @@ def who(pid: int) -> tuple[int, bool]:
     return int(values.get("Uid", "-1").split()[0]), values.get("NoNewPrivs", "0").strip() == "1"
 
 
+def of_user(uid: int) -> list[int]:
+    """The pid of every process that a user runs."""
+    return [pid for pid in running() if who(pid)[0] == uid]
+
+
 def shared_on_machine() -> int:
     """Bytes of shared memory that all there is has, the swapped ones with more that is swapped."""
     values = _values(Path("/proc/meminfo"))

@@ -38,3 +38,16 @@ def processes_with(wanted: Iterable[bytes]) -> Iterator[int]:
                 continue
             if in_bytes(line, wanted):
                 yield int(process.name)
+
+
+def told(folder: Path, wanted: Iterable[bytes]) -> str:
+    """Files below ``folder`` and pids that have any of it, a line each, with the modes of the files."""
+    wanted = list(wanted)
+    files = [f"{path.stat().st_mode & 0o777:o} {path}" for path in files_with(folder, wanted)]
+    return "\n".join([*sorted(files), *(f"process {pid}" for pid in processes_with(wanted))])
+
+
+if __name__ == "__main__":  # in a container: the folder, and what is looked for, as hexadecimal text
+    import sys
+
+    print(told(Path(sys.argv[1]), map(bytes.fromhex, sys.argv[2:])))

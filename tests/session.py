@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Any
 
@@ -13,12 +14,18 @@ from websockets.sync.client import connect
 
 
 class Session:
-    """One open session. ``base`` is the app's URL without its last slash; ``cookie`` is sent as well."""
+    """One open session. ``base`` is the app's URL without its last slash.
 
-    def __init__(self, base: str, timeout: float = 60.0, cookie: str = "") -> None:
+    ``cookie`` is sent as well, and ``headers``, names and values.
+    """
+
+    def __init__(
+        self, base: str, timeout: float = 60.0, cookie: str = "", headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
         self.base = base
         self._timeout = timeout
         self._own = [cookie] if cookie else []
+        self._headers = list(headers)
         health = f"{base}/_stcore/health"
         asked = httpx.get(health, headers=self._fields(), timeout=timeout, trust_env=False)
         self._cookies = asked.cookies
@@ -27,8 +34,9 @@ class Session:
         self._open = ExitStack()
         self._socket = self._connect()
 
-    def _fields(self, *more: str) -> dict[str, str]:
-        return {"Cookie": "; ".join((*self._own, *more))} if self._own or more else {}
+    def _fields(self, *more: str) -> list[tuple[str, str]]:
+        cookies = [("Cookie", "; ".join((*self._own, *more)))] if self._own or more else []
+        return [*self._headers, *cookies]
 
     def _connect(self) -> Any:
         protocols: list[Any] = ["streamlit", self._xsrf or "PLACEHOLDER"]

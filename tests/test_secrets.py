@@ -2,60 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import subprocess
 import sys
 import threading
 import tomllib
-import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.planted import (
+    APP,
+    BAD_TOKEN,
+    NEEDLES,
+    NEW_TOKEN,
+    PASSWORD,
+    SECRETS_TOML,
+    TOKEN,
+    TYPED,
+    answers,
+    clear_files,
+)
 from tests.platform import HELLO, Platform, assert_problem, until
 from tests.scan import files_with, in_bytes, processes_with
-
-TOKEN = "Zq7pLntTOKEN-81c2e95f"
-PASSWORD = 'Zq7pLnt p/w "ü" 5d7a'
-PRIVATE = "-----BEGIN-----\nZq7pLntLINEone7f3a\nZq7pLntLINEtwo9b1c\n-----END-----\n"
-NUMBER = 4711000000 + 815
-NEW_TOKEN = "Zq7pLntNEW-33ab77cc"
-BAD_TOKEN = "Zq7pLntBAD-00ff00ff"
-TYPED = "Zq7pLntTYPO-1234abcd"
-NEEDLES = [b"Zq7pLnt", base64.b64encode(b"Zq7pLn"), str(NUMBER).encode()]
-"""What every planted value has in it, also in URLs, JSON, HTML, and in Base64."""
-SECRETS_TOML = f"""
-token = "{TOKEN}"
-number = {NUMBER}
-short = "abc"
-[database]
-password = '{PASSWORD}'
-key = \"\"\"
-{PRIVATE}\"\"\"
-"""
-APP = b"""
-import base64, json, os, sys, time, urllib.parse
-import streamlit as st
-
-token, database = st.secrets["token"], st.secrets["database"]
-if "BAD-" in token:
-    print("bad token", token, flush=True)
-    raise RuntimeError("no entry with " + token)
-print("printed", token, database["password"], database["key"], st.secrets["number"])
-print(json.dumps(dict(database)), urllib.parse.quote(database["password"]), repr(database["password"]))
-print(base64.b64encode(token.encode()).decode())
-for part in (token[:5], token[5:], "\\n"):
-    sys.stdout.write(part)
-    sys.stdout.flush()
-    time.sleep(0.05)
-number = str(st.secrets["number"])
-print("in the environment", os.environ.get("token") == token, os.environ.get("number") == number)
-print("region", os.environ.get("REGION"), "and no table", "database" in os.environ)
-st.title("token " + token[-4:])
-"""
 
 
 @pytest.fixture(scope="module")
@@ -89,42 +58,6 @@ def test_names_only(platform: Platform, app_id: str) -> None:
         "database.password": (False, True), "database.key": (False, True),
     }  # fmt: skip
     assert platform.api.get(f"/apps/{app_id}/variables").json()["variables"] == {"REGION": "north"}
-
-
-def clear_files(platform: Platform, app_id: str) -> list[Path]:
-    """The files of the app that hold its secrets in the clear."""
-    return sorted((platform.data / "apps" / app_id / "secrets").glob("*.toml"))
-
-
-def answers(platform: Platform, app_id: str) -> Iterator[tuple[str, bytes]]:
-    """What is told of an app, by API and gateway, names and bytes."""
-    one = f"/apps/{app_id}"
-    numbers = [release["release"] for release in platform.api.get(f"{one}/releases").json()]
-    releases = [f"{one}/releases/{number}" for number in numbers]
-    diffs = [f"{release}/diff?base={numbers[-1]}" for release in releases]
-    told = ("", "/logs?tail=10000", "/files", "/files/app.py", "/releases", "/variables", "/secrets")
-    for path in ("/apps", "/health", *(one + more for more in told), *releases, *diffs):
-        answer = platform.api.get(path, headers={"Accept-Language": "zh" if "diff" in path else "en"})
-        assert answer.status_code == 200, (path, answer.text)
-        yield path, answer.content
-    for release in releases:
-        with zipfile.ZipFile(io.BytesIO(platform.api.get(f"{release}/bundle").content)) as bundle:
-            yield release, b"".join(bundle.read(name) for name in bundle.namelist())
-    for path in ("", "?x", "nowhere", "_stcore/nothing", "~nothing"):
-        page = httpx.get(f"{platform.url}{one}/{path}", timeout=30, trust_env=False)
-        yield path, page.content + repr(page.headers).encode()
-    yield "stream", streamed(platform, app_id)
-
-
-def streamed(platform: Platform, app_id: str) -> bytes:
-    """The followed log, as far as it goes at once."""
-    data = b""
-    with platform.api.stream("GET", f"/apps/{app_id}/logs/stream", params={"tail": 10_000}) as stream:
-        for part in stream.iter_bytes():
-            data += part
-            if b"switch: visitors get release" in data:
-                return data
-    return data
 
 
 def test_a_change_passes_the_gate(platform: Platform, app_id: str) -> None:
@@ -172,7 +105,7 @@ def test_a_rollback_keeps_the_secrets_of_today(platform: Platform, app_id: str) 
     assert platform.api.get(f"{one}/variables").json()["variables"] == {"REGION": "north"}
     for old in platform.app(app_id)["draining"]:
         platform.api.post(f"{one}/releases/{old['release']}/drain", params={"now": True})
-    (clear,) = clear_files(platform, app_id)
+    (clear,) = clear_files(platform.data, app_id)
     assert tomllib.loads(clear.read_text())["token"] == NEW_TOKEN
     assert not in_bytes(clear.read_bytes(), [TOKEN.encode(), BAD_TOKEN.encode()])
 
@@ -182,13 +115,13 @@ def test_nothing_stands_in_the_clear(platform: Platform, app_id: str) -> None:
     problem = platform.api.put(f"/apps/{app_id}/secrets", data={"secrets": f'a = 1\nb = "{TYPED}" oops'})
     assert "line 2" in assert_problem(problem, 422, "secrets")["detail"]
     assert not in_bytes(problem.content, NEEDLES)
-    clear = clear_files(platform, app_id)
+    clear = clear_files(platform.data, app_id)
     assert clear
     assert sorted(files_with(platform.data, NEEDLES)) == clear  # what is there is found
     assert all(path.stat().st_mode & 0o777 == 0o400 for path in clear)
     assert not list(processes_with(NEEDLES))
     assert not in_bytes(platform.output.read_bytes(), NEEDLES)
-    for name, content in answers(platform, app_id):
+    for name, content in answers(platform.api, app_id):
         assert not in_bytes(content, NEEDLES), name
 
 
@@ -211,13 +144,13 @@ def test_a_stopped_app_has_no_clear_file(platform: Platform, app_id: str) -> Non
     """It goes with the process, and comes back with it, whoever starts it."""
     number = platform.app(app_id)["release"]
     platform.api.post(f"/apps/{app_id}/stop")
-    assert not clear_files(platform, app_id)
+    assert not clear_files(platform.data, app_id)
     assert not list(files_with(platform.data / "apps" / app_id / "secrets", NEEDLES))
     platform.supervisorctl("start", f"{app_id}.r{number}")
     platform.wait(app_id, "running")
-    assert clear_files(platform, app_id)
+    assert clear_files(platform.data, app_id)
     platform.supervisorctl("stop", f"{app_id}.r{number}")
-    assert not clear_files(platform, app_id)
+    assert not clear_files(platform.data, app_id)
     platform.api.post(f"/apps/{app_id}/start")
     platform.wait(app_id, "running")
     assert platform.serves(app_id)

@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +17,12 @@ from hostd.errors import Interrupted
 from hostd.layout import Layout
 from hostd.lifecycle import confinement
 from hostd.lifecycle.deploy import Deployer
-from hostd.lifecycle.measuring import ANYBODYS, used_by_users, used_disk
+from hostd.lifecycle.families import families
+from hostd.lifecycle.measuring import ANYBODYS, held, used_by_users, used_disk
 from hostd.lifecycle.registry import Registry
-from hostd.models import FailureKind
+from hostd.lifecycle.watchdog import app_of
+from hostd.models import App, FailureKind
+from hostd.processes import of_user, running
 from hostd.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -81,11 +85,21 @@ class DiskWatch:
             return
         ticket, folder = self.registry.ticket(app_id), self.layout.app(app_id)
         used = sum(used_disk(path) for path in (folder.home, folder.release(app.release).bundle))
-        used += self._elsewhere[-1 if app.uid is None else app.uid]
+        uid = None if self.deployer.launcher.owners.numbers() is None else app.uid
+        used += self._elsewhere[-1 if uid is None else uid]
+        used += sum(held(self._processes(app, uid), uid, folder.home).values())
         if used // MB > limit:
             failure = words.make(FailureKind.DISK_FULL, "over_disk", used=used // MB, limit=limit)
             with suppress(Interrupted):
                 self.deployer.fail(ticket, failure)
+
+    def _processes(self, app: App, uid: int | None) -> Iterable[int]:
+        """What runs as the app's user; elsewhere what its programs started."""
+        if uid is not None:
+            return of_user(uid)
+        states = self.deployer.supervisor.last_states().items()
+        roots = [state.pid for name, state in states if state.pid and app_of(name) == app.app_id]
+        return set().union(*families(running(), roots).values())
 
 
 def is_short(folder: Path) -> bool:

@@ -17,14 +17,17 @@ from hostd.processes import memory, shared_on_machine
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - shm_overview(7)
 ANYBODYS = (SHARED_MEMORY, "/tmp", "/var/tmp")  # noqa: S108 - looked at, not used
 """Where every user may have files."""
-_MAPPING = re.compile(r"smaps:[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \S+\s*(.*)")
+SMALLEST = 4096
+"""Bytes that each file counts at least: an empty one takes a place in the disk's table of files."""
+_MAPPING = re.compile(r"smaps:[0-9a-f]+-[0-9a-f]+ \S+ \S+ (\S+ \S+)\s*(.*)")
 _PSS = re.compile(r"smaps:Pss:\s+(\d+) kB")
 
 
 def used_memory(pids: Collection[int], most: int | None = None, uid: int | None = None) -> int:
     """Bytes that processes have for themselves and of shared memory, with ``uid``'s files in /dev/shm.
 
-    What they share is looked at closely only where it could make it more than ``most``.
+    Also such files as have no name any more. What they share is looked at closely only where it could make
+    it more than ``most``.
     """
     parts = {pid: memory(pid) for pid in pids}
     own = sum(part for part, _ in parts.values())
@@ -32,13 +35,32 @@ def used_memory(pids: Collection[int], most: int | None = None, uid: int | None 
         return own
     shared = {pid: part for pid, (_, part) in parts.items() if part}
     files = 0 if uid is None else used_by_users(SHARED_MEMORY, (uid,))[uid]
-    return own + mapped(shared, uid) + files
+    nameless = held(pids, uid, SHARED_MEMORY)
+    return own + mapped(shared, uid, nameless) + files + sum(nameless.values())
 
 
-def mapped(shared: dict[int, int], uid: int | None) -> int:
+def held(pids: Iterable[int], uid: int | None, folder: str | Path) -> dict[str, int]:
+    """Bytes of the files on the disk of ``folder`` that processes have open and that have no name any more.
+
+    By device and inode, as proc_pid_maps(5) has them. The kernel tells ``uid`` or root.
+    """
+    places = [f"/proc/{pid}/fd" for pid in pids]
+    nameless = ("-type", "f", "-links", "0", "-printf", "%D %i %b\n")
+    said = output_as(["find", "-L", *places, "-maxdepth", "1", *nameless], uid) if places else ""
+    found = {}
+    with suppress(OSError):
+        device = Path(folder).stat().st_dev
+        for number, inode, blocks in map(str.split, said.splitlines()):
+            if int(number) == device:
+                found[f"{os.major(device):02x}:{os.minor(device):02x} {inode}"] = int(blocks) * 512
+    return found
+
+
+def mapped(shared: dict[int, int], uid: int | None, known: Container[str] = ()) -> int:
     """Bytes of shared memory that is no file's any more, each part once; the kernel tells ``uid`` or root.
 
-    A process that does not let itself be looked at has all of its ``shared`` for itself.
+    Without files that are ``known`` by device and inode. A process that does not let itself be looked at
+    has all of its ``shared`` for itself.
     """
     if not shared:
         return 0
@@ -50,7 +72,8 @@ def mapped(shared: dict[int, int], uid: int | None) -> int:
         pid = int(line[6:].partition("/")[0])
         seen.add(pid)
         if is_mapping := _MAPPING.search(line):
-            counts = is_mapping[1].endswith(" (deleted)") or is_mapping[1].startswith("/SYSV")
+            file, path = is_mapping.groups()
+            counts = file not in known and (path.endswith(" (deleted)") or path.startswith("/SYSV"))
         elif counts and (pss := _PSS.search(line)):
             found[pid] += int(pss[1]) * 1024
     return sum(min(found[pid], most) if pid in seen else most for pid, most in shared.items())
@@ -82,7 +105,7 @@ def used_by_users(root: str | Path, users: Container[int] | None = None) -> Coun
                     continue
                 if entry.st_nlink > 1:
                     twice.add(key)
-                found[entry.st_uid] += entry.st_blocks * 512
+                found[entry.st_uid] += max(entry.st_blocks * 512, SMALLEST)
     return found
 
 

@@ -67,7 +67,7 @@ class Watchdog:
         states = self.deployer.supervisor.last_states()
         found, left = self.census.take(self._roots(states), running())
         for name, state in states.items():
-            app = self.registry.peek(_owner(name)) if state.pid in found else None
+            app = self.registry.peek(app_of(name)) if state.pid in found else None
             if app is not None and (failure := self._over(app, found[state.pid])):
                 self._stop(app, name, state.pid, found[state.pid], failure)
         again = {(one.pid, one.born) for one in left}
@@ -77,7 +77,7 @@ class Watchdog:
 
     def _roots(self, states: Mapping[str, ProcessState]) -> dict[int, int | None]:
         """The pid of every program that runs, and the user it runs as if it is an app's."""
-        apps = {state.pid: self.registry.peek(_owner(name)) for name, state in states.items() if state.pid}
+        apps = {state.pid: self.registry.peek(app_of(name)) for name, state in states.items() if state.pid}
         return {pid: None if app is None else app.uid for pid, app in apps.items()}
 
     def _over(self, app: App, members: set[int]) -> Failure | None:
@@ -119,7 +119,7 @@ class Watchdog:
         return app.uid if self.census.apps is not None else None
 
 
-def _owner(program: str) -> str:
+def app_of(program: str) -> str:
     """The id of the app that a program runs a release of; '' when it runs none."""
     parsed = parse_program(program) or parse_replica(program)
     return parsed[0] if parsed else ""

@@ -10,11 +10,12 @@ import sysconfig
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from hostd.layout import Layout
-from tests.attacks.suite import PROCESSES, Target
+from tests.attacks.target import PROCESSES, Target, here
 from tests.platform import Platform, until
 
 ORDINARY = 54_322
@@ -60,22 +61,24 @@ def as_one_user() -> Iterator[Target]:
     """A platform of an ordinary user. Only root can start one as another user."""
     with (
         _reachable_venv() as venv,
-        _running(OneUser(venv, STREAMLIT_HOST_APP_PROCESSES=str(PROCESSES))) as target,
+        _running(OneUser(venv, STREAMLIT_HOST_APP_PROCESSES=str(PROCESSES)), ORDINARY) as target,
     ):
         yield target
 
 
 @contextmanager
-def _running(platform: Platform) -> Iterator[Target]:
+def _running(platform: Platform, user: int | None = None) -> Iterator[Target]:
     bait, people = Path(tempfile.mkdtemp(prefix="bait-")), Layout(platform.data).people
     people.mkdir(mode=0o700)
-    os.chown(people, platform.data.stat().st_uid, -1)
+    for folder in (people, bait):
+        os.chown(folder, platform.data.stat().st_uid, -1)
     try:
         platform.start()
         platform.wait_for_console()
         yield Target(
             api=platform.api, port=platform.port, console=platform.console_port, free=platform.pool[-1],
             code=str(platform.root), cache=platform.settings["UV_CACHE_DIR"], bait=str(bait),
+            shell=partial(here, user=user),
         )  # fmt: skip
     finally:
         platform.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -20,9 +21,13 @@ import httpx
 import pytest
 
 from hostd.isolation import Isolation, parse
-from tests.attacks.suite import PROCESSES, Target, run, verdict
+from tests.attacks.secrets_scan import scanned
+from tests.attacks.suite import run, verdict
+from tests.attacks.target import PROCESSES, Target
 from tests.docker.engine import Engine, NoEngineError, engine
+from tests.planted import NEEDLES
 from tests.platform import HELLO, ROOT, until
+from tests.scan import in_bytes
 
 CURL = (
     'curl -sS -X POST "http://localhost:8080/api/apps" -F "name=demo" '
@@ -226,24 +231,36 @@ def test_the_container_has_no_more_than_it_needs(deployment: Deployment) -> None
     assert deployment.inspect(".HostConfig.PidsLimit") > 0
 
 
-def test_every_attack_is_blocked(deployment: Deployment) -> None:
-    """An app that attacks the platform and a colleague's app from inside the container gets nothing."""
+@pytest.fixture
+def target(deployment: Deployment) -> Iterator[Target]:
+    """The platform in the container as something to attack."""
+
+    def shell(script: str) -> str:
+        return deployment.compose("exec", "-T", "hostd", "sh", "-c", script)
+
+    shell("mkdir -p -m 700 /data/people")  # as with users
+    with httpx.Client(base_url=f"{deployment.url}/api", timeout=60, trust_env=False) as api:
+        yield Target(
+            api=api, port=8080, console=8500, free=8999, code="/opt/hostd", cache="/data/cache/uv",
+            bait="/data/bait", shell=shell,
+        )  # fmt: skip
+    shell("rm -r /data/bait")
+
+
+def test_every_attack_is_blocked(deployment: Deployment, target: Target) -> None:
+    """Apps that attack the platform and a colleague's app from inside the container get nothing."""
     if not deployment.isolation().reaches(parse("uid+landlock7+seccomp")):
         pytest.skip(f"this machine gives apps {deployment.isolation()} only")
-    deployment.compose("exec", "-T", "hostd", "mkdir", "-p", "-m", "700", "/data/people")  # as with users
-    with httpx.Client(base_url=f"{deployment.url}/api", timeout=60, trust_env=False) as api:
-        target = Target(
-            api=api,
-            port=8080,
-            console=8500,
-            free=8999,
-            code="/opt/hostd",
-            cache="/data/cache/uv",
-            bait="/opt",
-        )
-        found = run(target)
-    assert len(found) > 90
+    found = run(target)
+    assert len(found) > 230
     assert {name: came for name, came in found.items() if verdict(came) != "blocked"} == {}
+
+
+def test_secrets_stand_nowhere_else(deployment: Deployment, target: Target) -> None:
+    """The container's data, processes, answers and pages hold none, but for the app's own 0400 file."""
+    code = shlex.quote((ROOT / "tests" / "scan.py").read_text("utf-8"))
+    scanned(target, f"python3 -c {code}", "/data")
+    assert not in_bytes(deployment.compose("logs").encode(), NEEDLES)
 
 
 def test_operators_reach_supervisorctl(deployment: Deployment, app_id: str) -> None:

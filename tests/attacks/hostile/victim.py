@@ -1,5 +1,9 @@
-"""A colleague's app: it has files, an environment, a port, sockets and shared memory worth stealing."""
+"""A colleague's app: it has files, an environment, a port, sockets and shared memory worth stealing.
 
+It shows who looks at it, as the manual has it, and every header that it gets.
+"""
+
+import json
 import os
 import socket
 from pathlib import Path
@@ -18,5 +22,10 @@ def belongings() -> list[object]:
     return [abstract]
 
 
+@MANUAL@
+
 belongings()
 st.title("the victim")
+st.text(json.dumps({
+    "headers": st.context.headers.to_dict(), "user": st.user.to_dict(), "signed": viewer(st.context.headers),
+}))
