@@ -50,4 +50,4 @@ def told(folder: Path, wanted: Iterable[bytes]) -> str:
 if __name__ == "__main__":  # in a container: the folder, and what is looked for, as hexadecimal text
     import sys
 
-    print(told(Path(sys.argv[1]), map(bytes.fromhex, sys.argv[2:])))
+    sys.stdout.write(told(Path(sys.argv[1]), map(bytes.fromhex, sys.argv[2:])) + "\n")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,9 @@ from tests.attacks import contexts
 from tests.attacks.secrets_scan import scanned
 from tests.attacks.suite import run, verdict
 from tests.attacks.target import Target
+from tests.planted import NEEDLES
 from tests.platform import ROOT
+from tests.scan import in_bytes
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a platform in both ways"),
@@ -64,6 +65,7 @@ def test_what_is_open_for_one_user_is_what_the_manual_lists(one_user: Target) ->
 
 
 def test_secrets_stand_nowhere_else_for_one_user(one_user: Target) -> None:
-    """Data folder, logs, conf, command lines, answers and pages hold none, but for the app's own 0400 file."""
+    """Data, logs, conf, command lines, answers and pages hold none, but for the app's own 0400 file."""
     data = Path(one_user.api.get("/health").json()["data_dir"])
-    scanned(one_user, f"{sys.executable} {ROOT}/tests/scan.py", str(data))
+    scanned(one_user, str(data))
+    assert not in_bytes(data.with_suffix(".out").read_bytes(), NEEDLES)

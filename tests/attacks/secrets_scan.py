@@ -6,11 +6,12 @@ import shlex
 
 from tests.attacks.target import Target, create, running
 from tests.planted import APP, NEEDLES, SECRETS_TOML, TYPED, answers
+from tests.platform import ROOT
 from tests.scan import in_bytes
 
 
-def scanned(target: Target, scan: str, data: str) -> None:
-    """Create an app with secrets, and look everywhere. ``scan`` is the command of tests/scan.py there."""
+def scanned(target: Target, data: str) -> None:
+    """Create an app with secrets, and look everywhere, in the folder ``data`` there as well."""
     app_id = create(target, "secretive", {"REGION": "north"}, app=("app.py", APP), secrets=SECRETS_TOML)
     try:
         running(target, app_id)
@@ -18,8 +19,8 @@ def scanned(target: Target, scan: str, data: str) -> None:
         wrong = target.api.put(f"/apps/{app_id}/secrets", data={"secrets": f'a = 1\nb = "{TYPED}" oops'})
         assert wrong.status_code == 422
         assert not in_bytes(wrong.content, NEEDLES)
-        folder, needles = shlex.quote(data), " ".join(needle.hex() for needle in NEEDLES)
-        (one,) = target.shell(f"{scan} {folder} {needles}").splitlines()  # what is there is found
+        code, needles = (ROOT / "tests" / "scan.py").read_text("utf-8"), [one.hex() for one in NEEDLES]
+        (one,) = target.shell(shlex.join(["python3", "-c", code, data, *needles])).splitlines()
         mode, path = one.split(" ", 1)
         assert mode == "400" and path.startswith(f"{data}/apps/{app_id}/secrets/") and path.endswith(".toml")
         for name, content in answers(target.api, app_id):
