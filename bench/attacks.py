@@ -4,14 +4,18 @@
     python -m bench.attacks --url http://127.0.0.1:8080 --code /opt/hostd    a platform that runs already
 
 The second is for one in a container (with STREAMLIT_HOST_APP_PROCESSES=150, so that the table is there soon).
-``--port``, ``--console``, ``--free``, ``--cache`` are as the platform has them inside.
+``--port``, ``--console``, ``--free``, ``--cache``, ``--bait`` (a folder that is made, for links to lead to) are as
+the platform has them inside; ``--inside`` is what runs a command there.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
+import subprocess
 from collections import Counter
+from functools import partial
 
 import httpx
 
@@ -47,7 +51,8 @@ def main() -> None:
     parser.add_argument("--free", type=int, default=8999)
     parser.add_argument("--code", default="/opt/hostd")
     parser.add_argument("--cache", default="/data/cache/uv")
-    parser.add_argument("--bait", default="/opt")
+    parser.add_argument("--bait", default="/data/bait")
+    parser.add_argument("--inside", default="docker compose exec -T hostd")
     given = parser.parse_args()
     found: dict[str, dict[str, str]] = {}
     if given.url:
@@ -55,7 +60,7 @@ def main() -> None:
         api = httpx.Client(base_url=f"{given.url}/api", timeout=60, headers=headers, trust_env=False)
         target = Target(
             api=api, port=given.port, console=given.console, free=given.free, code=given.code,
-            cache=given.cache, bait=given.bait,
+            cache=given.cache, bait=given.bait, shell=partial(_inside, shlex.split(given.inside)),
         )  # fmt: skip
         found[_level(target)] = run(target)
     else:
@@ -63,6 +68,11 @@ def main() -> None:
             with context() as target:
                 found[_level(target)] = run(target)
     table(found)
+
+
+def _inside(command: list[str], script: str) -> str:
+    done = subprocess.run([*command, "sh", "-c", script], capture_output=True, text=True, check=True)
+    return done.stdout
 
 
 def _level(target: Target) -> str:

@@ -243,7 +243,7 @@ def target(deployment: Deployment) -> Iterator[Target]:
             api=api, port=8080, console=8500, free=8999, code="/opt/hostd", cache="/data/cache/uv",
             bait="/data/bait", shell=shell,
         )  # fmt: skip
-    shell("rm -r /data/bait")
+    shell("rm -rf /data/bait")
 
 
 def test_every_attack_is_blocked(deployment: Deployment, target: Target) -> None:
