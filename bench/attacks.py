@@ -4,7 +4,7 @@
     python -m bench.attacks --url http://127.0.0.1:8080 --code /opt/hostd    a platform that runs already
 
 The second is for one in a container (with STREAMLIT_HOST_APP_PROCESSES=150, so that the table is there soon).
-``--port``, ``--console``, ``--free``, ``--cache``, ``--bait`` (a folder that is made, for links to lead to) are
+``--port``, ``--console``, ``--free``, ``--cache``, ``--bait`` (a folder that is made, for links) are
 as the platform has them inside; ``--inside`` is what runs a command there.
 """
 
