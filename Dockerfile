@@ -24,6 +24,7 @@ COPY . /opt/hostd
 # A root that lacks some, or with STREAMLIT_HOST_UID_MIN=0, gives the data folder to hostd (or to its owner, who then
 # keeps access from outside) and drops root for good before anything of ours runs: all apps are one user then. Where
 # root can't even do that (bits 0xc1), or as another user (docker run --user), it changes nothing.
+# Which ones root lacks is told to hostd, and by hostd.
 # The output goes over as well: supervisord opens it by name, for hostd's lines.
 # The deepest files go first, so that an interrupted change is seen and finished by the next start.
 # The console reads its code as a user of its own, whatever umask the checkout was made with.
@@ -42,6 +43,11 @@ RUN chmod -R a+rX /opt/hostd \
         '    if [ -n "$(find "$data" -maxdepth 2 ! -uid "${owner%:*}" -print -quit)" ]; then' \
         '        find "$data" -xdev -depth ! -uid "${owner%:*}" -exec chown -h "$owner" {} +' \
         '    fi' \
+        '    lacks=' \
+        '    for one in CHOWN:0x1 DAC_OVERRIDE:0x2 FOWNER:0x8 KILL:0x20 SETGID:0x40 SETUID:0x80; do' \
+        '        [ "${STREAMLIT_HOST_UID_MIN:-}" = 0 ] || has "${one#*:}" || lacks="$lacks${lacks:+,}${one%:*}"' \
+        '    done' \
+        '    export HOSTD_ROOT_LACKS="$lacks"' \
         '    chown "$owner" /proc/self/fd/1 /proc/self/fd/2' \
         '    exec setpriv --reuid "${owner%:*}" --regid "${owner#*:}" --clear-groups --no-new-privs "$@"' \
         'fi' \

@@ -32,11 +32,12 @@ def _counts(say: Say, health: dict[str, Any]) -> None:
             st.metric(say(status), apps.get(status, 0), border=True)
 
 
-def _isolation(say: Say, level: str) -> str:
-    """The layers in words; ``landlock7`` is Landlock with its version."""
+def _isolation(say: Say, level: str, lacks: list[str]) -> str:
+    """The layers in words; ``landlock7`` is Landlock with its version. ``lacks`` says why no users are."""
     parts = [] if level == "none" else level.split("+")
     words = [say(f"about_isolation_{part.rstrip('0123456789')}") for part in parts]
-    return f"{level}: {', '.join(words)}" if parts else say("about_isolation_none")
+    found = f"{level}: {', '.join(words)}" if parts else say("about_isolation_none")
+    return f"{found}. {say('about_lacks', names=', '.join(lacks))}" if lacks else found
 
 
 def _facts(say: Say, health: dict[str, Any]) -> dict[str, str]:
@@ -51,5 +52,7 @@ def _facts(say: Say, health: dict[str, Any]) -> dict[str, str]:
         "about_installs": say("about_installs_value", **installs),
         "about_protected": say(protected),
         "about_cpu": say(f"about_cpu_{health.get('cpu_share', 'nice')}"),
-        "about_isolation": _isolation(say, str(health.get("isolation", "none"))),
+        "about_isolation": _isolation(
+            say, str(health.get("isolation", "none")), health.get("missing_capabilities", [])
+        ),
     }

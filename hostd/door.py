@@ -24,6 +24,7 @@ from hostd.leftovers import drop_sections, end_orphans, set_bad_sections_aside
 from hostd.lifecycle import console, secret_files
 from hostd.lifecycle.environment import ROOT
 from hostd.programs import Program
+from hostd.setting_names import ROOT_LACKS
 from hostd.settings import Settings
 from hostd.templating import Templates
 from hostd.vault import conceal_all, rotation
@@ -137,8 +138,10 @@ def check_isolation(settings: Settings) -> None:
         return
     found = uids.isolation(settings, find_uv_bin(), builds.interpreter())
     if not found.reaches(wanted):
+        why = f", for {uids.lack(found.lacks)}" if found.lacks else ""
         raise SettingsError(
-            f"STREAMLIT_HOST_REQUIRE_ISOLATION={wanted}: apps would only have {found}; see docs/security.md"
+            f"STREAMLIT_HOST_REQUIRE_ISOLATION={wanted}: apps would only have {found}{why};"
+            " see docs/security.md"
         )
 
 
@@ -157,6 +160,7 @@ def write_platform(settings: Settings, layout: Layout, run: console.Runner) -> N
         **settings.app_environment,
         **settings.own_environment,
         "STREAMLIT_HOST_DATA": str(settings.data),
+        **({ROOT_LACKS: ",".join(settings.root_lacks)} if settings.root_lacks else {}),
         "PYTHONUNBUFFERED": "1",
     }
     serve = {"argv": [sys.executable, "-m", "hostd", "serve"], "env": environment, "cwd": str(ROOT)}

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _PART = re.compile(r"(uid|seccomp|landlock)([1-9][0-9]?)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Isolation:
-    """The layers that hold (docs/security.md). ``landlock`` is the version of its ABI, 0 for none."""
+    """The layers that hold (docs/security.md). ``landlock`` is the version of its ABI, 0 for none.
+
+    ``lacks`` are the capabilities that root would need and has not, for apps to have users.
+    """
 
     uid: bool = False
     landlock: int = 0
     seccomp: bool = False
+    lacks: tuple[str, ...] = field(default=(), compare=False)
 
     def __str__(self) -> str:
         parts = [("uid", self.uid), (f"landlock{self.landlock}", self.landlock), ("seccomp", self.seccomp)]

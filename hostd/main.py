@@ -105,6 +105,8 @@ def serve() -> None:
     house = replace(house, isolation=uids.isolation(settings, builds.UV, builds.interpreter()))
     log.info("isolation of apps: %s", house.isolation)
     log.info("apps run as %s", uids.described(settings, builds.UV, builds.interpreter()))
+    if house.isolation.lacks:
+        log.warning("warning: %s, so all apps run as one user", uids.lack(house.isolation.lacks))
     for notice in (*settings.notices, *first_admin.missing(settings, house.people)):
         log.warning(notice)
     config = uvicorn.Config(

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from hostd.errors import SettingsError
 
 PREFIX = "STREAMLIT_HOST_"
+ROOT_LACKS = "HOSTD_ROOT_LACKS"
+"""What the image's entry tells: names of capabilities with commas between. No setting."""
 
 GONE = {
     "API_BIND": "STREAMLIT_HOST_BIND",

@@ -19,7 +19,7 @@ from hostd.isolation import parse as parse_isolation
 from hostd.maxima import Maxima
 from hostd.origins import Origins, is_loopback, plain_http
 from hostd.scale import MAX_REPLICAS
-from hostd.setting_names import PREFIX, check_names
+from hostd.setting_names import PREFIX, ROOT_LACKS, check_names
 
 
 def _setting(name: str, parse: Callable[[str], Any], default: Any = MISSING) -> Any:
@@ -95,6 +95,8 @@ class Settings:
     oidc_default_role: str = _setting(
         "OIDC_DEFAULT_ROLE", texts.one_of("viewer", "publisher", "none"), "viewer"
     )
+    root_lacks: tuple[str, ...] = ()
+    """Capabilities for lack of which the image's entry gave root up."""
     own_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     build_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     app_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -170,6 +172,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     port = values.get("port", 8080)
     settings = Settings(
         **{"data": texts.data_dir("data"), "public_base": f"http://127.0.0.1:{port}", **values},
+        root_lacks=tuple(filter(None, env.get(ROOT_LACKS, "").split(","))),
         own_environment={name: value for name, value in env.items() if name.startswith(PREFIX) and value},
         build_environment=passed_on.to_builds(env),
         app_environment=passed_on.to_apps(env),

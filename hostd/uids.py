@@ -10,7 +10,8 @@ import os
 import pwd
 import re
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hostd import self_test
@@ -80,12 +81,12 @@ def is_somebodys(uid: int) -> bool:
 
 def usable(settings: Settings, uv: str, python: str) -> Uids | str:
     """The users, or why there are none. ``uv`` and ``python`` are programs that installs run."""
+    if lacks := lacking(settings):
+        return lack(lacks)
     if os.geteuid() != 0:
         return "it is not started as root"
     if settings.uid_min == 0:
         return "STREAMLIT_HOST_UID_MIN=0"
-    if lacking := _lacking():
-        return f"it lacks {', '.join(lacking)}"
     users = Uids(settings.uid_min, settings.uid_max)
     if taken := [uid for uid in users.own() if is_somebodys(uid)]:
         return f"uid {taken[0]} is somebody's: choose another STREAMLIT_HOST_UID_MIN"
@@ -110,12 +111,21 @@ def isolation(settings: Settings, uv: str, python: str) -> Isolation:
     """What keeps apps apart here, measured as they would run."""
     found = usable(settings, uv, python)
     if isinstance(found, str):
-        return self_test.measure()
+        return replace(self_test.measure(), lacks=tuple(lacking(settings)))
     return self_test.measure(found.tester, pythons(settings, python))
 
 
-def _lacking() -> list[str]:
-    """Capabilities that root has not got here (proc_pid_status(5), CapEff)."""
+def lack(names: Iterable[str]) -> str:
+    """The lack of some capabilities in words."""
+    return f"root lacks the capability {' and '.join(names)} (in Docker: cap_add)"
+
+
+def lacking(settings: Settings) -> list[str]:
+    """Capabilities that root would need here and has not (proc_pid_status(5), CapEff)."""
+    if os.geteuid() != 0:
+        return list(settings.root_lacks)
+    if settings.uid_min == 0:
+        return []
     text = Path("/proc/self/status").read_text(encoding="ascii")
     found = re.search(r"^CapEff:\s*([0-9a-f]+)", text, re.MULTILINE)
     effective = int(found[1], 16) if found else 0

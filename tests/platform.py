@@ -73,6 +73,7 @@ class Platform:
         self.port, self.console_port = low, low + 1
         self.pool = range(low + 2, low + 2 + pool)
         self.root = root
+        self.command = [sys.executable, "-m", "hostd"]
         self.url = f"http://127.0.0.1:{self.port}"
         self.settings = {
             "STREAMLIT_HOST_DATA": str(self.data),
@@ -97,7 +98,7 @@ class Platform:
         """Start it, and wait until the API and the console answer."""
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "hostd"], cwd=self.root, env=self.environment(), stdout=output,
+                self.command, cwd=self.root, env=self.environment(), stdout=output,
                 stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         if wait:

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostd import self_test
+from hostd import self_test, uids
 from hostd.confine import landlock, seccomp
 from hostd.isolation import NONE, Isolation, parse
+from hostd.settings import load
 
 from .platform import ROOT, Platform
 
@@ -82,6 +83,43 @@ def test_health_and_log_tell(platform: Platform) -> None:
     told = platform.api.get("/health").json()["isolation"]
     assert parse(told).reaches(here())
     assert f"isolation of apps: {told}" in (platform.data / "logs" / "hostd.log").read_text()
+
+
+WITHOUT_KILL = ["setpriv", "--bounding-set=-kill", "--inh-caps=-all"]
+LACK = "root lacks the capability KILL (in Docker: cap_add)"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has capabilities to lack")
+def test_root_that_lacks_a_capability_says_so() -> None:
+    """All apps are one user then: the log and health name what is missing, and a required uid is refused."""
+    made = Platform()
+    made.command = [*WITHOUT_KILL, *made.command]
+    try:
+        made.start()
+        health = made.api.get("/health").json()
+        assert health["missing_capabilities"] == ["KILL"]
+        assert not parse(health["isolation"]).uid
+        assert f"warning: {LACK}, so all apps run as one user" in made.output.read_text()
+        made.stop()
+        done = subprocess.run(
+            made.command, cwd=ROOT, env={**made.environment(), "STREAMLIT_HOST_REQUIRE_ISOLATION": "uid"},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    finally:
+        made.close()
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("hostd: STREAMLIT_HOST_REQUIRE_ISOLATION=uid: apps would only have ")
+    assert f", for {LACK}; see" in line
+
+
+def test_what_the_image_says_is_lacking() -> None:
+    """Its entry gives root up before hostd begins, and hands on why."""
+    settings = load({"HOSTD_ROOT_LACKS": "DAC_OVERRIDE,KILL"})
+    if os.geteuid() != 0:
+        assert uids.lacking(settings) == ["DAC_OVERRIDE", "KILL"]
+    assert settings.root_lacks == ("DAC_OVERRIDE", "KILL")
+    assert load({}).root_lacks == ()
 
 
 def test_less_than_required_is_a_refusal(tmp_path: Path) -> None:

@@ -73,6 +73,10 @@ FRAME: dict[str, tuple[str, str]] = {
     "about_isolation_uid": ("a user for each app", "每个应用有独立的系统用户"),
     "about_isolation_landlock": ("files and ports by allow-list", "文件和端口按白名单开放"),
     "about_isolation_seccomp": ("dangerous system calls refused", "危险的系统调用被拒绝"),
+    "about_lacks": (
+        "All apps are one user, for root lacks the capability {names}",
+        "所有应用共用一个系统用户，因为 root 缺少 capability：{names}",
+    ),
     "about_isolation_none": ("None: apps can reach each other", "无：应用之间可以互相访问"),
     "about_installs": ("Installs", "安装任务"),
     "about_installs_value": (

@@ -32,6 +32,7 @@ class HealthApi:
         self._people = people
         self._measured: Any = {
             "isolation": str(isolation),
+            "missing_capabilities": list(isolation.lacks),
             "cpu_share": "cgroup" if cgroups.used() else "nice",
         }
 

@@ -167,6 +167,12 @@ def test_about_tells_how_the_cpu_is_shared(share: str, words: str) -> None:
     assert words in about
 
 
+def test_about_names_what_root_lacks() -> None:
+    fake = FakeHostd(health={"isolation": "landlock7+seccomp", "missing_capabilities": ["KILL", "SETUID"]})
+    told = visit(fake, "about").table[0].value.to_string()
+    assert "All apps are one user, for root lacks the capability KILL, SETUID" in told
+
+
 def test_an_open_hostd_is_warned_about() -> None:
     assert "no admin token is set" in texts(visit(FakeHostd(health={"open_without_token": True})))
 

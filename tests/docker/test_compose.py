@@ -284,6 +284,21 @@ def test_the_image_runs_without_root(deployment: Deployment) -> None:
         run("rm", "--force", "--volumes", container)
 
 
+def test_root_without_a_capability_says_so(deployment: Deployment) -> None:
+    """One that compose would give is missing: the log names it; with uid required there is no platform."""
+    has = [f"--cap-add={name}" for name in ("SETUID", "SETGID", "CHOWN", "FOWNER", "DAC_OVERRIDE")]
+    image, run = deployment.inspect(".Image"), deployment.engine.docker
+    lack, required = "root lacks the capability KILL", "--env=STREAMLIT_HOST_REQUIRE_ISOLATION=uid"
+    started = [run("run", "--detach", "--cap-drop=ALL", *has, *more, image) for more in ((), (required,))]
+    try:
+        until(lambda: f"warning: {lack}" in run("logs", started[0]), 60, 0.2, "the lack")
+        code = ("inspect", "--format", "{{.State.ExitCode}}", started[1])
+        until(lambda: run(*code) == "2", 60, 0.2, "its end")
+        assert lack in run("logs", started[1])
+    finally:
+        run("rm", "--force", "--volumes", *started)
+
+
 def test_the_health_check_agrees(deployment: Deployment) -> None:
     """Docker's own view of the container becomes healthy."""
     until(lambda: deployment.inspect(".State.Health.Status") == "healthy", 60, 0.5, "healthy")
