@@ -12,7 +12,7 @@ from enum import Enum, auto
 import httpx
 
 from hostd.errors import NoFreePort
-from hostd.layout import parse_program
+from hostd.layout import owner, parse_program
 
 LOOPBACK = "127.0.0.1"
 HEALTH_PATHS = ("/_stcore/health", "/healthz")
@@ -73,6 +73,11 @@ class Ports:
                 owner = parse_program(holder)
                 if owner is not None and owner[0] == app_id and owner[1] not in releases:
                     del self._leases[holder]
+
+    def of(self, app_id: str) -> set[int]:
+        """Every port that an app holds."""
+        with self._lock:
+            return {port for holder, port in self._leases.items() if owner(holder)[0] == app_id}
 
     def leased(self, holder: str) -> bool:
         """Whether ``holder`` has a port."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,7 @@ from hostd import diagnosis, programs, store
 from hostd.errors import AppFailed, NoFreePort, NoRoom, SecretsUnreadable
 from hostd.health import End, Health, Ports
 from hostd.layout import Layout, owner, parse_program, program_name
-from hostd.lifecycle import outcomes
+from hostd.lifecycle import outcomes, temporaries
 from hostd.lifecycle.environment import launch_spec
 from hostd.lifecycle.owners import Owners
 from hostd.lifecycle.registry import Registry, Ticket
@@ -153,6 +154,7 @@ class Launcher:
         if self.settings.hand_over:
             self.owners.make_door(app.app_id, self.layout.door(port).parent)
         asked = outcomes.asked(app_layout.release(number))
+        self._sweep_temporaries(app.app_id, port)
         secrets = app_layout.secrets_toml(name) if self.vault.has_any(app.app_id, number) else None
         now = self.registry.peek(app.app_id) or app  # its access may have changed since the worker began
         app = replace(now, uid=self.owners.user(app.app_id))
@@ -165,6 +167,18 @@ class Launcher:
             return
         self.supervisor.stop(name)  # a killed hostd's start has the spec of before, with its port
         self.supervisor.start(name)
+
+    def _sweep_temporaries(self, app_id: str, port: int) -> None:
+        """Of the app's processes from before; but for ``port``, which its launcher empties by itself."""
+        folder = self.layout.app(app_id)
+        if temporaries.ports(folder) <= {port}:
+            return
+        used = {port, *self.ports.of(app_id)}
+        for name, state in self.supervisor.states().items():
+            with contextlib.suppress(store.BadState, KeyError, ValueError):  # ValueError: no release's
+                if owner(name)[0] == app_id and not state.halted:
+                    used.add(int(store.read_json(self.layout.spec(name))["env"]["STREAMLIT_SERVER_PORT"]))
+        temporaries.sweep(folder, used)
 
     def _reveal(self, app_id: str, name: str) -> None:
         try:
