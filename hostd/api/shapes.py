@@ -240,9 +240,7 @@ class HealthOut(BaseModel):
     auth_required: bool
     open_without_token: bool
     isolation: str = Field(description="How apps are kept apart, as measured: uid+landlock7+seccomp, or less")
-    missing_capabilities: list[str] = Field(
-        description="What root would need and has not, so that all apps are one user"
-    )
+    missing_capabilities: list[str] = Field(description="What root lacks, so that all apps are one user")
     cpu_share: Literal["cgroup", "nice"] = Field(
         description="How apps share the CPU: as wholes, or by nice alone"
     )
