@@ -8,7 +8,7 @@ import logging.handlers
 import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -64,27 +64,34 @@ def _lifespan(house: House) -> Callable[[FastAPI], AbstractAsyncContextManager[N
         closing = threading.Event()
         changes = Changes(house.layout.events_socket)
         await asyncio.to_thread(house.lifecycle.recover)
-        life = house.lifecycle
-        shared: Any = {"registry": life.registry, "deployer": life.deployer}
-        shared |= {"settings": house.settings, "layout": house.layout}
-        watchdog, disk = Watchdog(**shared), DiskWatch(**shared)
-        threads = [
-            threading.Thread(target=watchdog.run, args=(closing,), name="watchdog", daemon=True),
-            threading.Thread(target=disk.run, args=(closing,), name="disk", daemon=True),
-            threading.Thread(target=house.lifecycle.watch, args=(changes,), name="watch", daemon=True),
-            threading.Thread(target=_announce_console, args=(house,), name="announce", daemon=True),
-        ]
-        if cgroups.used():
-            swept = threading.Thread(target=cgroups.keep_swept, args=(closing,), name="cgroups", daemon=True)
-            threads.append(swept)
-        for thread in threads:
-            thread.start()
+        watchdog = Watchdog(**_shared(house))
+        for name, run, argument in _watches(house, watchdog, closing, changes):
+            threading.Thread(target=run, args=(argument,), name=name, daemon=True).start()
         yield
         closing.set()
         house.lifecycle.close()
         await asyncio.to_thread(watchdog.close)
 
     return lifespan
+
+
+def _shared(house: House) -> dict[str, Any]:
+    """The rooms that all who watch apps look into."""
+    life = house.lifecycle
+    rooms: dict[str, Any] = {"registry": life.registry, "deployer": life.deployer}
+    return rooms | {"settings": house.settings, "layout": house.layout}
+
+
+def _watches(
+    house: House, watchdog: Watchdog, closing: threading.Event, changes: Changes
+) -> Iterator[tuple[str, Callable[[Any], None], Any]]:
+    """What goes on beside the requests, each in a thread: its name, the function, its argument."""
+    yield "watchdog", watchdog.run, closing
+    yield "disk", DiskWatch(**_shared(house)).run, closing
+    yield "watch", house.lifecycle.watch, changes
+    yield "announce", _announce_console, house
+    if cgroups.used():
+        yield "cgroups", cgroups.keep_swept, closing
 
 
 def _announce_console(house: House, interval: float = 0.1) -> None:

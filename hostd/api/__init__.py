@@ -80,13 +80,23 @@ class Api:
             route_class=Door(self._lifecycle.registry.get, self._signing.audit).route_class(),
             responses=_problems(400, 401, 403, 404, 409, 413, 415, 422, 429, 503, 507),
         )  # fmt: skip
+        for method, path, call, more in self._calls():
+            rule = {"x-hostd-needs": RULES.get(call.__name__, Needs.ADMIN)}
+            api.add_api_route(
+                path, call, methods=[method], operation_id=call.__name__, openapi_extra=rule, **more
+            )
+        api.add_api_route("/docs", self.docs, methods=["GET"], include_in_schema=False)
+        return api
+
+    def _calls(self) -> list[tuple[str, str, Any, dict[str, Any]]]:
+        """Method, path, what is called, and what FastAPI is told of it."""
         form = [Depends(form_only)]
         releases = ReleaseApi(self._lifecycle, self._settings, self._views)
         health = HealthApi(
             self._lifecycle, self._settings, self._isolation, self._limits, self._signing.people
         )
         listing = Listing(self._lifecycle.registry, self._views, self._settings.public_base)
-        calls: list[tuple[str, str, Any, dict[str, Any]]] = [
+        return [
             ("GET", "/apps", listing.list_apps, DESCRIBED),
             ("POST", "/apps", self.create_app, {"status_code": 201, "dependencies": form}),
             ("GET", "/apps/{app_id}", self.get_app, {}),
@@ -104,13 +114,6 @@ class Api:
             *PeopleApi(self._signing, self._settings.public_base).routes(form),
             ("GET", "/health", health.get_health, {}),
         ]
-        for method, path, call, more in calls:
-            rule = {"x-hostd-needs": RULES.get(call.__name__, Needs.ADMIN)}
-            api.add_api_route(
-                path, call, methods=[method], operation_id=call.__name__, openapi_extra=rule, **more
-            )
-        api.add_api_route("/docs", self.docs, methods=["GET"], include_in_schema=False)
-        return api
 
     def create_app(  # noqa: PLR0917 - FastAPI reads the form's fields from here
         self,

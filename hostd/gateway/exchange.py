@@ -35,11 +35,9 @@ class Exchange(Turn):
     def __init__(
         self, client: Visitor, head: Head, place: Place, target: Target, request: bytes, *, keep_alive: bool
     ) -> None:
-        self.client, self.head = client, head
-        self.keep_alive = keep_alive
-        self.place, self.target = place, target
-        self.websocket = head.websocket
-        self.port = target.port
+        self.client, self.keep_alive = client, keep_alive
+        self.head, self.websocket = head, head.websocket
+        self.place, self.target, self.port = place, target, target.port
         self._request = request
         self._pending: list[bytes] = []
 

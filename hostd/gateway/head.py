@@ -200,16 +200,22 @@ def upstream_head(
     """
     lines = b"" if whole else head.console_lines if console else head.lines
     if not lines:
-        dropped = _dropped(head) | _SHORTENING if whole else _dropped(head)
-        lines = _lines(head, forwarding, local_host, dropped, console)
+        lines = _new_lines(head, forwarding, local_host, whole, console)
+    question, query = head.target.partition(b"?")[1:]
+    return b"%b %b%b%b HTTP/1.1\r\n%b%b\r\n" % (head.method, path, question, query, lines, more)
+
+
+def _new_lines(head: Head, forwarding: Forwarding, local_host: bytes, whole: bool, console: bool) -> bytes:
+    """What is kept in ``head`` for the next request with these fields; but not of a ``whole`` one."""
+    dropped = _dropped(head) | _SHORTENING if whole else _dropped(head)
+    lines = _lines(head, forwarding, local_host, dropped, console)
     if whole:
-        lines += b"Accept-Encoding: identity\r\n"
-    elif console:
+        return lines + b"Accept-Encoding: identity\r\n"
+    if console:
         head.console_lines = lines
     else:
         head.lines = lines
-    question, query = head.target.partition(b"?")[1:]
-    return b"%b %b%b%b HTTP/1.1\r\n%b%b\r\n" % (head.method, path, question, query, lines, more)
+    return lines
 
 
 def _lines(

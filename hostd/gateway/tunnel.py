@@ -182,11 +182,7 @@ def splice(
     ``answer`` is the app's 101, ``behind`` what it has sent since, ``early`` what the visitor has.
     """
     visitor, app = client.transport, upstream.transport
-    limit = client.gateway.options.half_close_timeout
-    visitor_end = VisitorEnd(visitor, app, limit, client.server_state)
-    app_end = AppEnd(app, visitor, limit, upstream.pool, upstream.port)
-    if understood is not None:
-        app_end = _ListeningEnd(app_end, understood)
+    visitor_end, app_end = _ends(client, upstream, understood)
     upstream.pool.tunnel_opened(upstream)
     clogged = client.flow.write_paused
     client.let_go()
@@ -206,6 +202,16 @@ def splice(
     if early:
         app.write(early)
     return visitor_end
+
+
+def _ends(
+    client: Visitor, upstream: Upstream, understood: Understood | None
+) -> tuple[VisitorEnd, AppEnd | _ListeningEnd]:
+    visitor, app = client.transport, upstream.transport
+    limit = client.gateway.options.half_close_timeout
+    app_end = AppEnd(app, visitor, limit, upstream.pool, upstream.port)
+    heard = app_end if understood is None else _ListeningEnd(app_end, understood)
+    return VisitorEnd(visitor, app, limit, client.server_state), heard
 
 
 def _keep_alive(transport: asyncio.Transport) -> None:

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -16,6 +19,7 @@ from typing import Any
 
 from hostd import cgroups
 from hostd.programs import LAUNCHER
+from tests.platform import Platform, until
 
 ROOT = Path("/sys/fs/cgroup")
 SECONDS = 4.0
@@ -31,10 +35,10 @@ def inside(box: str, code: str) -> Any:
     return json.loads(process.communicate()[0])
 
 
-def started(command: list[str], group: Path, **more: Any) -> subprocess.Popen[str]:
+def started(command: list[str], group: Path, **more: Any) -> subprocess.Popen[bytes]:
     """A process that is in the group from its begin on."""
     put = ["sh", "-c", 'echo 0 > "$0/cgroup.procs"; exec "$@"', str(group)]
-    return subprocess.Popen([*put, *command], text=True, **more)
+    return subprocess.Popen([*put, *command], **more)
 
 
 def write(path: Path, text: str) -> None:
@@ -69,7 +73,7 @@ def refusals() -> dict[str, Any]:
     return found
 
 
-def launched(app_id: str, nice: int, folder: Path) -> subprocess.Popen[str]:
+def launched(app_id: str, nice: int, folder: Path) -> subprocess.Popen[bytes]:
     """A process of an app that burns, started by the real launcher from the platform's own group."""
     spec = {
         "argv": _BURN, "env": {}, "cwd": "/",
@@ -117,6 +121,40 @@ def shares(folder: Path) -> dict[str, Any]:
     return found
 
 
+def platform() -> dict[str, Any]:
+    """A whole platform, started in a group: what it says, and where its processes are."""
+    _loopback_up()
+    made = Platform()
+    home = ROOT / "home"
+    home.mkdir()
+    output = made.output.open("wb")
+    made.process = started(
+        [sys.executable, "-m", "hostd"], home, cwd=made.root, env=made.environment(), stdout=output,
+        stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    try:
+        until(made.answers, 100, what="the API")
+        own = (home / cgroups.PLATFORM / "cgroup.procs").read_text().split()
+        return {
+            "cpu_share": made.api.get("/health").json()["cpu_share"],
+            "beside": _pids(home),
+            "own": len(own),
+        }
+    finally:
+        made.close()
+
+
+def _pids(group: Path) -> list[str]:
+    return (group / "cgroup.procs").read_text().split()
+
+
+def _loopback_up() -> None:
+    """SIOCSIFFLAGS with IFF_UP (netdevice(7)); and /dev/fd, which udev makes elsewhere."""
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", 1))
+    Path("/dev/fd").symlink_to("/proc/self/fd")
+
+
 def pids(app_id: str) -> list[str]:
     """The processes of an app's group."""
     path = group_of(app_id) / "cgroup.procs"
@@ -126,7 +164,8 @@ def pids(app_id: str) -> list[str]:
 def main() -> None:
     """Everything, in order."""
     with tempfile.TemporaryDirectory(dir="/run") as folder:
-        sys.stdout.write(json.dumps({"refusals": refusals(), "shares": shares(Path(folder))}))
+        found = {"refusals": refusals(), "shares": shares(Path(folder)), "platform": platform()}
+        sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def guest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         pytest.skip(str(reason))
     command = [sys.executable, "-m", "tests.kernel.guest"]
     found: dict[str, Any] = json.loads(
-        booted(program, command, tmp_path_factory.mktemp("guest"), seconds=120)
+        booted(program, command, tmp_path_factory.mktemp("guest"), seconds=240)
     )
     return found
 
@@ -59,6 +59,13 @@ def test_what_is_not_ours_is_left_alone(guest: dict[str, Any]) -> None:
     assert found["delegated"] == ["", True]
     assert found["broken"] == ["/sys/fs/cgroup/halfway: broken", False, "0::/halfway\n"]
     assert found["left"] == [[], []]
+
+
+def test_a_platform_in_groups(guest: dict[str, Any]) -> None:
+    """supervisord, hostd and the console are in the platform's, and nothing is left beside it."""
+    found = guest["platform"]
+    assert (found["cpu_share"], found["beside"]) == ("cgroup", [])
+    assert found["own"] >= 3
 
 
 def test_the_platform_says_which(platform: Platform) -> None:

@@ -20,6 +20,7 @@ mount -t sysfs sys /sys
 mount -t tmpfs run /run
 mount -t cgroup2 cgroup /sys/fs/cgroup
 cd {root}
+export TMPDIR=/run
 {command} > {out} 2> {err}
 echo $? > {code}
 exec {python} -c 'import ctypes; ctypes.CDLL(None).reboot(0x4321FEDC)'
