@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from uv import find_uv_bin
 
-from hostd import builds, cgroups, first_admin, programs, store, uids
+from hostd import builds, cgroups, first_admin, programs, store, uid_lock, uids
 from hostd.confine import kernel
 from hostd.data_owner import give_home, prepare_users
 from hostd.errors import SettingsError
@@ -41,7 +41,9 @@ def enter(settings: Settings) -> NoReturn:
     prepare(layout)
     lock = take_lock(layout)
     check_isolation(settings)
-    _check_secret_files(settings)
+    users = _users(settings)
+    locks = [lock, *_take_uids(settings, users)]
+    _check_secret_files(settings, users)
     run = console.runner(settings, prepare_users(settings, layout, _tell))
     give_home(layout.root / "console", run.identity)
     vault_keys.load(settings, layout, _tell)
@@ -52,7 +54,7 @@ def enter(settings: Settings) -> NoReturn:
         if notice:
             _tell(notice)
     first_admin.make(settings, layout)
-    _become_supervisord(settings, layout, lock)
+    _become_supervisord(settings, layout, locks)
 
 
 def _clear_away(settings: Settings, layout: Layout) -> None:
@@ -64,9 +66,10 @@ def _clear_away(settings: Settings, layout: Layout) -> None:
         _tell(problem)
 
 
-def _become_supervisord(settings: Settings, layout: Layout, lock: int) -> NoReturn:
-    """``lock`` is held on."""
-    os.set_inheritable(lock, True)
+def _become_supervisord(settings: Settings, layout: Layout, locks: list[int]) -> NoReturn:
+    """``locks`` are held on."""
+    for lock in locks:
+        os.set_inheritable(lock, True)
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)  # supervisord gets what apps leave (lifecycle/families.py)
     _append_to_stdout()
     os.chdir(ROOT)
@@ -145,9 +148,22 @@ def check_isolation(settings: Settings) -> None:
         )
 
 
-def _check_secret_files(settings: Settings) -> None:
+def _users(settings: Settings) -> uids.Uids | None:
     found = uids.usable(settings, find_uv_bin(), builds.interpreter())
-    for notice in secret_files.check(settings, found if isinstance(found, uids.Uids) else None):
+    return found if isinstance(found, uids.Uids) else None
+
+
+def _take_uids(settings: Settings, users: uids.Uids | None) -> list[int]:
+    """Hold the range of uids as long as the platform runs. Raises SettingsError where another has it."""
+    try:
+        return [uid_lock.take(settings.uid_locks, users, settings.data)] if users else []
+    except uid_lock.Unusable as error:
+        _tell(f"warning: another hostd with the same uids would not be noticed: {error}")
+        return []
+
+
+def _check_secret_files(settings: Settings, users: uids.Uids | None) -> None:
+    for notice in secret_files.check(settings, users):
         _tell(notice)
 
 

@@ -61,6 +61,7 @@ class Settings:
     hand_over: bool = _setting("HAND_OVER", texts.boolean, False)
     uid_min: int = _setting("UID_MIN", texts.integer(0, 999_999_999), 20_000)
     uid_max: int = _setting("UID_MAX", texts.integer(0, 999_999_999), 59_999)
+    uid_locks: Path = _setting("UID_LOCKS", texts.file, Path("/run/hostd"))
     app_memory_mb: int = _setting("APP_MEMORY_MB", texts.integer(0, 100_000_000), 2_000)
     app_disk_mb: int = _setting("APP_DISK_MB", texts.integer(0, 100_000_000), 10_000)
     app_processes: int = _setting("APP_PROCESSES", texts.integer(0, 1_000_000), 1_000)

@@ -84,6 +84,7 @@ class Platform:
             "STREAMLIT_HOST_START_TIMEOUT": "240",  # a machine busy with tests boots Streamlit in a minute
             "STREAMLIT_HOST_FIRST_SESSION_TIMEOUT": "240",
             "UV_CACHE_DIR": platforms_cache(),
+            "STREAMLIT_HOST_UID_LOCKS": str(self.data.with_suffix(".uids")),  # they share a range, see below
             **settings,
         }
         # Platforms at the same time must not share uids: the end of an app ends all that runs as its uid.
@@ -139,6 +140,7 @@ class Platform:
         self.api.close()
         until(lambda: not self.processes(), 15, what="all processes gone")
         shutil.rmtree(self.data)
+        shutil.rmtree(self.data.with_suffix(".uids"), ignore_errors=True)
         self.output.unlink(missing_ok=True)
 
     def processes(self) -> dict[int, str]:
