@@ -16,7 +16,7 @@ def show(desk: Desk) -> None:
     """The page."""
     heading(desk.say("account"))
     _tokens(desk)
-    if desk.me.means == "session":
+    if desk.me.means == "session" and desk.me.source == "local":
         _password(desk)
 
 

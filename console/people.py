@@ -13,12 +13,16 @@ SCOPES = ("read", "deploy", "admin")
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """Who looks. ``means`` is how hostd knows: open, admin_token, token or session."""
+    """Who looks. ``means`` is how hostd knows: open, admin_token, token or session.
+
+    ``source`` is who checks the password: local is hostd, oidc the provider, '' nobody.
+    """
 
     name: str = ""
     role: str = "viewer"
     means: str = ""
     scope: str = "admin"
+    source: str = ""
 
     @property
     def is_admin(self) -> bool:

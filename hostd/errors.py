@@ -4,7 +4,8 @@ HostdError                      500  something broke; what to do is in the text
 ├── SettingsError                    the environment is wrong: the start is refused
 ├── RequestError                4xx  the caller can mend it
 │   ├── Invalid                 422  names the field
-│   │   └── AmbiguousEntry           lists the scripts that may be meant
+│   │   ├── AmbiguousEntry           lists the scripts that may be meant
+│   │   └── WrongPassword            the present one, of who is signed in
 │   ├── Unauthorized            401
 │   ├── Forbidden               403  a foreign page, a foreign name of this machine, or not one's own
 │   ├── UnknownApp              404
@@ -67,6 +68,13 @@ class AmbiguousEntry(Invalid):
     def __init__(self, message: str, candidates: tuple[str, ...]) -> None:
         super().__init__("entry", message)
         self.candidates = candidates
+
+
+class WrongPassword(Invalid):
+    """Somebody who is signed in was to prove it again. Not a 401: their session is as good as before."""
+
+    def __init__(self) -> None:
+        super().__init__("current", "is not the present password")
 
 
 class Unauthorized(RequestError):

@@ -72,7 +72,8 @@ class Signing:
         return opened
 
     def check_password(self, name: str, password: str, address: str) -> None:
-        """Raises Unauthorized when ``password`` is not the user's present one, TooManyRequests."""
+        """Raises WrongPassword, TooManyRequests, and Invalid for who has no password here."""
+        self.people.check_local(name)
         self._wait(name, address)
         try:
             self.people.check_password(name, password)

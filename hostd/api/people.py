@@ -25,7 +25,7 @@ from hostd.api.rules import Address, Calling
 from hostd.errors import Conflict, Forbidden, Invalid
 from hostd.people import Opened
 from hostd.people.users import check_name
-from hostd.person import Means, Role, Scope
+from hostd.person import Caller, Means, Role, Scope
 from hostd.signing import Signing
 
 Name = Annotated[str, Path(description="A user's name", max_length=200)]
@@ -77,11 +77,15 @@ class PeopleApi:
         caller = self.signing.people.caller(opened.console.encode())
         if caller is None:
             raise Conflict("The session has been ended already. Sign in again.")
-        return session_out(caller).model_copy(update={"token": opened.console, "seconds": opened.seconds})
+        return self._session(caller).model_copy(update={"token": opened.console, "seconds": opened.seconds})
 
     def get_session(self, caller: Calling) -> SessionOut:
         """Who you are here, and by what right."""
-        return session_out(caller)
+        return self._session(caller)
+
+    def _session(self, caller: Caller) -> SessionOut:
+        known = caller.means in (Means.SESSION, Means.TOKEN)
+        return session_out(caller, self.signing.people.source(caller.person.name) if known else None)
 
     def sign_out(self, response: Response, caller: Calling) -> SignedOutOut:
         """End the session whose bearer this is: everything that its sign-in opened."""

@@ -13,7 +13,10 @@ from hostd.person import Caller, Means, Role, Scope
 
 
 class SessionOut(BaseModel):
-    """Who calls, and by what right. ``token`` is a new session's bearer, told once."""
+    """Who calls, and by what right. ``token`` is a new session's bearer, told once.
+
+    ``source``: who checks the password, hostd or the OpenID provider; null for who is no user.
+    """
 
     name: str
     role: Role
@@ -21,6 +24,7 @@ class SessionOut(BaseModel):
     groups: list[str]
     means: Means
     scope: Scope
+    source: Source | None = None
     token: str | None = None
     seconds: int | None = None
 
@@ -90,12 +94,12 @@ class AuditOut(BaseModel):
     cursor: int | None
 
 
-def session_out(caller: Caller) -> SessionOut:
+def session_out(caller: Caller, source: Source | None) -> SessionOut:
     """A caller."""
     person = caller.person
     return SessionOut(
         name=person.name, role=person.role, email=person.email, groups=sorted(person.groups),
-        means=caller.means, scope=caller.scope,
+        means=caller.means, scope=caller.scope, source=source,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from hostd.audit import Act, Audit, Outcome
-from hostd.errors import Forbidden, HostdError, Unauthorized, UnknownApp
+from hostd.errors import Forbidden, HostdError, Unauthorized, UnknownApp, WrongPassword
 from hostd.models import App
 from hostd.person import ANYONE, Caller, Means, Role, Scope
 
@@ -206,7 +206,8 @@ def _means(caller: Caller) -> str:
 
 
 def _outcome(error: Exception) -> Outcome:
-    return Outcome.REFUSED if isinstance(error, Forbidden | Unauthorized) else Outcome.FAILED
+    refused = isinstance(error, Forbidden | Unauthorized | WrongPassword)
+    return Outcome.REFUSED if refused else Outcome.FAILED
 
 
 _OF_AN_APP: Mapping[Needs, Callable[[Caller, App], bool]] = {

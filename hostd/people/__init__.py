@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hostd.errors import Conflict, Invalid, Unauthorized, UnknownToken, UnknownUser
+from hostd.errors import Conflict, Invalid, Unauthorized, UnknownToken, UnknownUser, WrongPassword
 from hostd.people import passwords, tokens
 from hostd.people.cookies import Cookies, values
 from hostd.people.directory import Directory
@@ -153,16 +153,25 @@ class People(Recognition):
 
     def set_password(self, name: str, password: str) -> None:
         """A new password ends the user's sessions. Raises UnknownUser, Invalid, DiskFull."""
-        if self.user(name).source is not Source.LOCAL:
-            raise Invalid("password", "is the OpenID provider's matter; change it there")
+        self.check_local(name)
         kept = passwords.hashed(passwords.check(password))
         with self._directory.locked():
             self._directory.put_user(replace(self.user(name), password=kept, updated_at=now()))
 
     def check_password(self, name: str, password: str) -> None:
-        """Raises Unauthorized when ``password`` is not that user's."""
+        """Raises WrongPassword when ``password`` is not that user's."""
         if not passwords.fits(password, self.user(name).password):
-            raise Unauthorized("The present password is not right.")
+            raise WrongPassword
+
+    def check_local(self, name: str) -> None:
+        """Raises UnknownUser, and Invalid for somebody whose password is kept elsewhere."""
+        if self.user(name).source is not Source.LOCAL:
+            raise Invalid("password", "is the OpenID provider's matter; change it there")
+
+    def source(self, name: str) -> Source | None:
+        """Who checks a user's password; None when there is no such user."""
+        found = self._directory.users.get(name)
+        return found.source if found else None
 
     def remove(self, name: str) -> None:
         """Take a user away, with all sessions and tokens. Raises UnknownUser, Conflict, DiskFull."""

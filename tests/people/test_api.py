@@ -324,7 +324,11 @@ def test_own_password(house: Platform) -> None:
     house.api.post("/users", data={"name": "paula", "password": PASSWORD})
     mine = Client(house, sign_in(house, "paula").json()["token"])
     new = "another good password"
-    assert_problem(mine.put("/users/paula/password", data={"password": new}), 401)
+    assert mine.get("/session").json()["source"] == "local"
+    assert_problem(mine.put("/users/paula/password", data={"password": new}), 422, "current")
+    assert_problem(mine.put("/users/paula/password", data={"password": new, "current": "x"}), 422, "current")
+    told = house.api.get("/audit", params={"limit": 1}).json()["acts"][0]
+    assert (told["act"], told["who"], told["outcome"]) == ("set_password", "paula", "refused")
     assert_problem(mine.put("/users/admin/password", data={"password": new, "current": PASSWORD}), 403)
     assert_problem(mine.put("/users/paula/password", data={"password": "short", "current": PASSWORD}), 422)
     assert mine.put("/users/paula/password", data={"password": new, "current": PASSWORD}).status_code == 200

@@ -104,6 +104,10 @@ def test_company_account(house: Platform, visitor: Visitor, people: dict[str, Cl
     expect(page.get_by_text("Signed in as olga (Admin)")).to_be_visible()
     expect(page.locator(".st-key-users").get_by_text("Company account").first).to_be_visible()
     snap(page, "users")
+    page.get_by_role("link", name="My account").click()
+    expect(page.get_by_text("API tokens", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Make a token")).to_be_visible()
+    expect(page.get_by_label("Present password")).to_have_count(0)
 
 
 def test_admin_makes_a_user(house: Platform, visitor: Visitor, people: dict[str, Client]) -> None:
@@ -144,6 +148,25 @@ def test_token_is_shown_once(house: Platform, visitor: Visitor, people: dict[str
     page.reload()
     expect(page.get_by_text("nightly")).to_be_visible()
     expect(page.get_by_text(value)).to_have_count(0)
+
+
+def test_wrong_present_password(house: Platform, visitor: Visitor, people: dict[str, Client]) -> None:
+    """It is told where it was typed, and one stays signed in; the right one asks for a new sign-in."""
+    house.api.post("/users", data={"name": "pia", "password": PASSWORD})
+    page = visitor()
+    sign_in(page, house, "pia")
+    page.get_by_role("link", name="My account").click()
+    page.get_by_label("New password").fill("another good password")
+    page.get_by_label("Present password").fill("not the password")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("is not the present password")).to_be_visible()
+    expect(page.get_by_text("Signed in as pia (Viewer)")).to_be_visible()
+    snap(page, "wrong-present-password")
+    page.get_by_label("Present password").fill(PASSWORD)
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("a.hostd-sign-in")).to_be_visible()
+    sign_in(page, house, "pia", "another good password")
+    assert house.api.delete("/users/pia").status_code == 200
 
 
 def test_scripts_reach_nothing(house: Platform, visitor: Visitor, people: dict[str, Client]) -> None:

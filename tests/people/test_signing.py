@@ -9,8 +9,8 @@ import pytest
 
 from hostd import signing
 from hostd.audit import Audit
-from hostd.errors import TooManyRequests, Unauthorized
-from hostd.people import Cookies, People
+from hostd.errors import Invalid, TooManyRequests, Unauthorized, WrongPassword
+from hostd.people import Cookies, People, Source
 from hostd.people.attempts import BOTH
 from hostd.people.claims import Claims
 from hostd.people.oidc import Begun
@@ -67,12 +67,41 @@ def test_full_line_is_no_wrong_attempt(ours: Signing, monkeypatch: pytest.Monkey
     def full(*_: object) -> None:
         raise TooManyRequests("Too many sign-ins at once. Wait a few seconds.")
 
+    ours.people.add("anna", Role.ADMIN, "correct horse battery")
     for name in ("sign_in", "check_password"):
         monkeypatch.setattr(People, name, full)
     for call in (ours.password, ours.check_password):
         for _ in range(BOTH.free * 3):
             with pytest.raises(TooManyRequests, match="at once"):
                 call("anna", "x", "192.0.2.1")
+
+
+def test_wrong_present_password_is_counted(ours: Signing) -> None:
+    """It names its field, and who guesses on must wait, here and at the sign-in."""
+    ours.people.add("anna", Role.ADMIN, "correct horse battery")
+    for _ in range(BOTH.free):
+        with pytest.raises(WrongPassword, match="current: is not the present password"):
+            ours.check_password("anna", "x", "192.0.2.1")
+    for call in (ours.check_password, ours.password):
+        with pytest.raises(TooManyRequests, match="Wait 4 s"):
+            call("anna", "correct horse battery", "192.0.2.1")
+    assert acts(ours) == [("sign_in", "anna", "refused", {"wait": "4 s"})]
+
+
+def test_password_of_a_company_account(ours: Signing) -> None:
+    """There is none here to be right or wrong."""
+    opened = back_from(ours)
+    assert ours.people.source(opened) is Source.OIDC
+    for _ in range(BOTH.free * 3):
+        with pytest.raises(Invalid, match="the OpenID provider's matter"):
+            ours.check_password(opened, "x", "192.0.2.1")
+
+
+def back_from(ours: Signing) -> str:
+    """The name of who came from the provider."""
+    ours.to_provider("/", b"b", "192.0.2.1")
+    opened, _ = ours.from_provider({"state": "state 1", "code": "c"}, [b"b"], "192.0.2.1")
+    return opened.session.name
 
 
 def test_throttled_sign_ins_are_told(ours: Signing, monkeypatch: pytest.MonkeyPatch) -> None:
