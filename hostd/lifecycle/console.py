@@ -61,7 +61,8 @@ def _pythons(settings: Settings) -> Iterator[str]:
     if closed_above(Path(sys.executable)) is None:
         yield sys.executable
     name = f"python3.{sys.version_info[1]}"
-    yield from (one for one in uids.pythons(settings, sys.executable) if Path(one).resolve().name == name)
+    others = [Path(one).resolve() for one in uids.pythons(settings, sys.executable)]  # not by way of a venv
+    yield from (str(one) for one in others if one.name == name)
 
 
 def console_spec(settings: Settings, run: Runner) -> dict[str, object]:

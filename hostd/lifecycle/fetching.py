@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from hostd import bundles, egress, uids
+from hostd import builds, bundles, egress, uids
 from hostd.identity import is_reachable
 from hostd.layout import Layout
 from hostd.lifecycle.building import named_files
@@ -18,8 +17,9 @@ def fetcher(settings: Settings, users: uids.Uids | None) -> bundles.Fetcher | No
     """None where everything is the platform's own user."""
     if users is None:
         return None
-    python = next(one for one in uids.pythons(settings, sys.executable) if is_reachable(Path(one)))
-    named = [*named_files(settings), Path(python).resolve().parent.parent]
+    pythons = [Path(one).resolve() for one in uids.pythons(settings, builds.interpreter())]
+    python = next(one for one in pythons if is_reachable(one))
+    named = [*named_files(settings), python.parent.parent]
     proxies = egress.proxy_ports(settings.build_environment)
     return bundles.Fetcher(
         user=users.fetcher,
@@ -28,7 +28,7 @@ def fetcher(settings: Settings, users: uids.Uids | None) -> bundles.Fetcher | No
         write=DEVICES,
         ssh_read=tuple(map(str, _without_data(settings, list(_for_ssh(settings))))),
         ports=tuple(egress.allowed(egress.COMMON, ours(settings), proxies)),
-        python=python,
+        python=str(python),
     )
 
 
