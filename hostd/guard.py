@@ -85,7 +85,7 @@ class Guard:
     def _address(self, scope: Scope, headers: Headers) -> str:
         """The client's; of a trusted proxy, whom it names last. 'unix' where there is none."""
         peer = scope["client"][0] if scope.get("client") else "unix"
-        before = headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        before = ",".join(headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
         return before[:45] if before and before.isascii() and peer in self._proxies else peer
 
     def _check_origin(self, method: str, headers: Headers) -> None:

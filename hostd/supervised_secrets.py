@@ -63,10 +63,13 @@ def _flushed_close(close: Any) -> Any:
 
 
 def _stream(dispatcher: POutputDispatcher) -> Stream | None:
-    """The one of this process's output, made when the first of it comes: then its secrets are there."""
+    """The one of this process's output, from when its secrets are there; before that it has not read them."""
     found = dispatcher.__dict__
     if "stream" not in found:
-        scrubber = _scrubber(_file(dispatcher.process))
+        file = _file(dispatcher.process)
+        if not file.exists():
+            return None
+        scrubber = _scrubber(file)
         found["stream"] = Stream(scrubber) if scrubber else None
     stream: Stream | None = found["stream"]
     return stream

@@ -151,6 +151,7 @@ def test_a_stopped_app_has_no_clear_file(platform: Platform, app_id: str) -> Non
     assert clear_files(platform.data, app_id)
     platform.supervisorctl("stop", f"{app_id}.r{number}")
     assert not clear_files(platform.data, app_id)
+    platform.wait(app_id, "stopped")  # hostd hears of it a moment later
     platform.api.post(f"/apps/{app_id}/start")
     platform.wait(app_id, "running")
     assert platform.serves(app_id)

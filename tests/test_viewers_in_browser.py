@@ -209,6 +209,7 @@ ATTACKS = """async (base) => {
   found.posing = await socket("/console/_stcore/stream");
 
   await ask("other", "/apps/OTHER/", {headers: {Accept: "text/html"}});
+  await ask("file", "/apps/OTHER/app/static/data.csv");
   found.others = await socket("/apps/OTHER/_stcore/stream");
   found.marked = await socket("/apps/OTHER/~r1/_stcore/stream");
 
@@ -258,7 +259,7 @@ def test_a_page_of_an_app_can_not_act_as_its_visitor(house: Platform, app: str, 
     other = house.running("other", WHO, visibility="private")
     found = page.evaluate(ATTACKS.replace("APP", app).replace("OTHER", other), house.url)
     refused = dict.fromkeys(("apps", "users", "audit", "stop", "delete", "link", "patch"), 401)
-    refused |= dict.fromkeys(("console", "pushed", "sign-in", "other"), 403)
+    refused |= dict.fromkeys(("console", "pushed", "sign-in", "other", "file"), 403)
     sockets = dict.fromkeys(("socket", "guess", "tossed", "posing", "others", "marked"), "refused")
     windows = {"window": "severed", "otherWindow": "severed", "frame": "empty", "otherFrame": "empty"}
     visit.problems.clear()

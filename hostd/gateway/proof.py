@@ -28,6 +28,10 @@ IN_A_TAB = (b"", b"document")
 UNREAD = (b"", b"document", b"image", b"manifest")
 """What a page is asked for as (Fetch Metadata, W3C): in a tab; and when no script of another page gets to
 read it."""
+_OWN_FILES = b"app/static/"
+"""An app's own files: people choose their names, so others can guess them."""
+_USED = (*UNREAD, b"audio", b"font", b"script", b"style", b"track", b"video")
+"""What a file is asked for as when a page uses it, and its scripts do not get its bytes."""
 _ACTS = (b"_stcore/agent", b"_stcore/script")
 """Streamlit's own endpoints that run the app for whoever asks."""
 
@@ -50,7 +54,9 @@ def shows(place: Place, wanted: bytes) -> bool:
 def from_another_page(head: Head, place: Place) -> bool:
     """Whether a script or frame of another page of this origin may be asking, for more than an asset."""
     rest = place.rest or b""
-    if rest.startswith(ASSETS) and not rest.startswith(_ACTS) and b"%" not in rest:
+    plain = rest.startswith(ASSETS) and not rest.startswith(_ACTS) and b"%" not in rest
+    own = plain and rest.startswith(_OWN_FILES)
+    if plain and not own:
         return False
     same = head.get(b"sec-fetch-site") in (b"same-origin", b"")
-    return same and head.get(b"sec-fetch-dest") not in UNREAD
+    return same and head.get(b"sec-fetch-dest") not in (_USED if own else UNREAD)

@@ -612,6 +612,11 @@ def test_a_page_of_another_app_can_not_ask_in_its_visitors_name(paged: House) ->
     assert status_of(paged, own) == 200
     for path, dest in (("static/x.js", "script"), ("favicon.png", "image"), ("_stcore/health", "empty")):
         assert status_of(paged, get(f"/apps/private/{path}", f"Sec-Fetch-Dest: {dest}", *OURS)) == 200
+    for dest, wanted in (("empty", 403), ("iframe", 403), ("font", 200), ("video", 200), ("image", 200)):
+        file = get("/apps/private/app/static/data.csv", f"Sec-Fetch-Dest: {dest}", *OURS)
+        assert status_of(paged, file) == wanted, dest
+    file = get(f"/apps/private/{mark}app/static/data.csv", "Sec-Fetch-Dest: empty", *OURS)
+    assert status_of(paged, file) == 200
     answer = ask(paged, get("/apps/private/", *PAGE, *OURS))
     assert answer.one("cross-origin-opener-policy") == b"noopener-allow-popups"
     portal = ("Accept: text/html", "Sec-Fetch-Dest: iframe", "Sec-Fetch-Site: same-site", OURS[2])

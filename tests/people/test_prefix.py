@@ -46,7 +46,10 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
 def ask(
     app: FastAPI, method: str, path: str, form: dict[str, str] | None = None, **headers: str
 ) -> tuple[int, list[tuple[str, str]], str]:
-    """Status, header fields and body of one answer of the ASGI app, whose gateway took the prefix off."""
+    """Status, header fields and body of one answer of the ASGI app, whose gateway took the prefix off.
+
+    Each line of a header's value is a field of its own.
+    """
     sent: list[Message] = []
     body = urlencode(form or {}).encode()
     fields = {"host": "apps.corp.example", "content-type": "application/x-www-form-urlencoded", **headers}
@@ -54,7 +57,9 @@ def ask(
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "path": path,
         "raw_path": path.encode(), "query_string": b"", "root_path": "", "scheme": "http",
         "client": ("10.0.0.7", 1), "server": ("127.0.0.1", 8080),
-        "headers": [(name.encode(), value.encode()) for name, value in fields.items()],
+        "headers": [
+            (name.encode(), line.encode()) for name, value in fields.items() for line in value.split("\n")
+        ],
     }  # fmt: skip
 
     async def receive() -> Message:
@@ -69,7 +74,7 @@ def ask(
 
 
 def test_sign_in(house: House) -> None:
-    """Links and cookies are as the address wants; where a client is from, the proxy says."""
+    """Links and cookies are as the address wants; where a client is from, a line of the proxy's own says."""
     app = create_app(house)
     status, fields, page = ask(app, "GET", "/sign-in")
     assert status == 200
@@ -80,7 +85,7 @@ def test_sign_in(house: House) -> None:
     )
     hidden = dict(re.findall(r'name="(\w+)" value="([^"]*)">', page))
     form = {**hidden, "name": "root", "password": PASSWORD, "next": "/tools/st/apps/x/"}
-    told = {"cookie": cookie.partition(";")[0], "x-forwarded-for": "203.0.113.9, 192.0.2.44"}
+    told = {"cookie": cookie.partition(";")[0], "x-forwarded-for": "203.0.113.9, 198.51.100.1\n192.0.2.44"}
     status, fields, _ = ask(app, "POST", "/sign-in", form, origin="https://apps.corp.example", **told)
     assert (status, dict(fields)["location"]) == (303, "/tools/st/apps/x/")
     cookies = [value for name, value in fields if name == "set-cookie"]

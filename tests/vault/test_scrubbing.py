@@ -6,12 +6,15 @@ import base64
 import json
 import time
 from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hostd import supervised_secrets
 from hostd.scrubbing import MASK, SHORTEST, Scrubber, Stream, can_scrub, texts
 
 VALUE = 'pass "word"/ä&<9>'
@@ -117,3 +120,15 @@ def test_of_too_many_values_each_is_found_as_it_is() -> None:
     known = [f"<{number:04}> ü 'x' {'y' * 20}" for number in range(200)]
     found = Scrubber(known).text("\n".join(known))
     assert found == "\n".join([MASK.decode()] * 200)
+
+
+def test_output_from_before_the_secrets_are_there(tmp_path: Path) -> None:
+    """What the launcher says first decides nothing: the program's file comes after it (hostd/lifecycle)."""
+    config = SimpleNamespace(stdout_logfile=str(tmp_path / "run.log"), name="leak.r1")
+    dispatcher = SimpleNamespace(process=SimpleNamespace(config=config))
+    assert supervised_secrets._stream(dispatcher) is None
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "leak.r1.toml").write_text('key = "planted-value"')
+    stream = supervised_secrets._stream(dispatcher)
+    assert stream is not None
+    assert b"planted" not in stream.feed(b"it is planted-value\n") + stream.rest()
