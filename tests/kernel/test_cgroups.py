@@ -21,24 +21,24 @@ BY_NICE = "apps share the CPU by nice alone: "
 @pytest.fixture(scope="module")
 def guest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What tests/kernel/guest.py found."""
+    command = [sys.executable, "-m", "tests.kernel.guest"]
     try:
-        program = kernel()
+        said = booted(kernel(), command, tmp_path_factory.mktemp("guest"), seconds=400)
     except NoEngineError as reason:
         pytest.skip(str(reason))
-    command = [sys.executable, "-m", "tests.kernel.guest"]
-    found: dict[str, Any] = json.loads(
-        booted(program, command, tmp_path_factory.mktemp("guest"), seconds=240)
-    )
-    return found
+    return dict(json.loads(said))
 
 
 def test_apps_share_as_wholes(guest: dict[str, Any]) -> None:
-    """Of nice 0 and nice 10 one gets nine times as much as the other, however many processes that one has."""
+    """Of nice 0 and nice 10 one gets nine times as much as the other, however many processes that one has.
+
+    By nice alone it would be three times.
+    """
     shares = guest["shares"]
     assert shares["prepared"] == shares["again"] == ["", True]
     assert shares["weights"] == [100, 11]
     one, three = shares["used"]
-    assert 6 < one / three < 13
+    assert 4.5 < one / three < 20
 
 
 def test_groups_end_with_their_apps(guest: dict[str, Any]) -> None:

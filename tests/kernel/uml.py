@@ -11,7 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from tests.docker.engine import debian
+from tests.docker.engine import NoEngineError, debian
 from tests.platform import ROOT
 
 _INIT = """#!/bin/sh
@@ -36,6 +36,8 @@ def kernel() -> Path:
 
 def booted(program: Path, command: list[str], folder: Path, *, seconds: float) -> str:
     """What ``command`` prints as the only program of that kernel; ``folder`` is for its files.
+
+    Raises NoEngineError where the kernel itself does not come up.
 
     The guest's files are this machine's (hostfs), with the rights of whoever runs the test.
     """
@@ -64,6 +66,8 @@ def booted(program: Path, command: list[str], folder: Path, *, seconds: float) -
     finally:
         with suppress(ProcessLookupError):
             os.killpg(guest.pid, signal.SIGKILL)  # what runs in the guest are processes here
+    if not paths["out"].exists():
+        raise NoEngineError(f"that kernel does not boot here: {said.read_text(errors='replace')[-1000:]}")
     assert paths["code"].is_file(), said.read_text(errors="replace")[-3000:]
     assert paths["code"].read_text() == "0\n", paths["err"].read_text()
     return paths["out"].read_text()
