@@ -102,9 +102,12 @@ def test_tail_shows_the_log(platform: Platform, app_id: str) -> None:
 def test_the_data_folder_is_private(platform: Platform, app_id: str) -> None:
     """Others read and change nothing in it, and the group of an app's own user nothing beside its release.
 
-    uv's own lock in a closed folder aside; folders on the way to what apps run may be passed through.
+    Files in two closed folders aside; folders on the way to what apps run may be passed through.
     """
-    closed = {platform.data / "cache" / "python"}  # where uv makes a lock that is open to all
+    cache = platform.data / "cache"
+    compiled = set(cache.glob("bytecode-*"))  # what venvs have by a second name, for apps to read
+    assert not [p for p in compiled if p.stat().st_mode & 0o077]
+    closed = {cache / "python", *compiled}  # where uv makes a lock that is open to all
     found = [p for p in platform.data.rglob("*") if "venv" not in p.parts and not p.is_symlink()]
     outside = [(p, p.lstat()) for p in found if p.parent not in closed]
     assert not [p for p, about in outside if about.st_mode & 0o006]
