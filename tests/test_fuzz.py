@@ -58,6 +58,8 @@ def test_cookies() -> None:
 
     @examples(1500)
     @example(field=b"hostd=" + VALUE)
+    @example(field=b"\xa0hostd=" + VALUE)  # blanks of Latin-1: found by tests/byte_fuzz.py
+    @example(field=b'a=";\x1fhostd=' + VALUE)
     @example(field=b'a="; hostd=' + VALUE + b'"')
     @given(field=fields)
     def ask(field: bytes) -> None:

@@ -10,6 +10,8 @@ import re
 _NAME = rb"(?:__(?:host|secure|http|host-http)-)?hostd(?:-[^=;\r\n]*)?"
 _OURS = re.compile(_NAME, re.IGNORECASE)
 _HINT = re.compile(rb"hostd", re.IGNORECASE)
+_BLANKS = b" \t\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0"
+"""What ``str.strip`` takes off a name that is read as Latin-1, as Starlette's cookie_parser does."""
 
 LINK = b"hostd-link"
 """Holds the secret of an app's link, on that app's path alone."""
@@ -63,4 +65,4 @@ def for_visitor(head: bytes) -> bytes:
 
 def _name(pair: bytes) -> bytes:
     """RFC 6265 section 4.2.1; a pair without '=' is a nameless cookie, which some servers take for a name."""
-    return pair.partition(b"=")[0].strip()
+    return pair.partition(b"=")[0].strip(_BLANKS)
