@@ -1,15 +1,15 @@
 """The fuzz tests for as long as wanted: how many inputs ended how, by fuzzer.
 
-``python -m bench.fuzz [--factor N] [--seconds N] [--atheris PYTHON]``. Factor 1 is what the suite does. Inputs are new in each run; pytest
-prints one that failed, made small. The fuzzers: requests to every call of the API by nobody, a viewer and a
-publisher (tests/people/test_rules_fuzz.py: no 5xx, no call against its rule); archives and cookies
-(tests/test_fuzz.py); whose a cookie is, and who may see an app (tests/gateway/test_cookie_fuzz.py); heads of
-requests and answers, read by the gateway and by h11 (tests/gateway/test_differential*.py, four times 250 a
-factor); secrets in pieces of a stream.
+``python -m bench.fuzz [--factor N] [--seconds N] [--atheris PYTHON]``. Factor 1 is what the suite does.
+Inputs are new in each run; pytest prints one that failed, made small. The fuzzers: requests to every call of
+the API by nobody, a viewer and a publisher (tests/people/test_rules_fuzz.py: no 5xx, no call against its
+rule); archives and cookies (tests/test_fuzz.py); whose a cookie is, and who may see an app
+(tests/gateway/test_cookie_fuzz.py); heads of requests and answers, read by the gateway and by h11
+(tests/gateway/test_differential*.py, four times 250 a factor); secrets in pieces of a stream.
 
-Then, for so many seconds each, those of tests/byte_fuzz.py, which atheris leads by the code that is reached: heads,
-answers, cookies, archives as mere bytes. atheris is no dependency of ours (bench/coverage_fuzz.py says why): PYTHON is
-one that has it, this one unless told; without it they are left out, and the bench says so.
+Then, for so many seconds each, those of tests/byte_fuzz.py, which atheris leads by the code that is reached:
+heads, answers, cookies, archives as mere bytes. atheris is no dependency of ours (bench/coverage_fuzz.py says
+why): PYTHON is one that has it, this one unless told; without it they are left out, and the bench says so.
 """
 
 from __future__ import annotations
@@ -53,10 +53,11 @@ def main() -> int:
 
 
 def led(python: str, seconds: int) -> int:
-    """The fuzzers that atheris leads, one after the other. 0 when nothing was found, or there is no atheris."""
-    ours = {"PYTHONPATH": os.pathsep.join([os.getcwd(), sysconfig.get_path("purelib")])}
+    """The fuzzers that atheris leads, one after the other. 0: nothing was found, or there is no atheris."""
+    ours = {"PYTHONPATH": os.pathsep.join([str(Path.cwd()), sysconfig.get_path("purelib")])}
     environment = os.environ | (ours if python != sys.executable else {})
-    if subprocess.run([python, "-c", "import atheris"], env=environment, capture_output=True).returncode:
+    asked = [python, "-c", "import atheris"]
+    if subprocess.run(asked, env=environment, capture_output=True, check=False).returncode:
         print(f"{python} has no atheris: fuzzing led by coverage is left out")
         return 0
     print("\n| Fuzzer led by coverage | Inputs | Found |\n|---|---|---|")
