@@ -6,13 +6,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
 from supervisor import events
 from supervisor.dispatchers import POutputDispatcher, stripEscapes
 
+from hostd import bounded_toml
 from hostd.scrubbing import Scrubber, Stream, texts
 
 SIZE_LIMIT = 262_144
@@ -78,6 +78,6 @@ def _stream(dispatcher: POutputDispatcher) -> Stream | None:
 def _scrubber(path: Path) -> Scrubber:
     try:
         with path.open("rb") as file:
-            return Scrubber(texts(tomllib.loads(file.read(SIZE_LIMIT).decode())))
-    except (OSError, ValueError, RecursionError):
+            return Scrubber(texts(bounded_toml.loads(file.read(SIZE_LIMIT).decode())))
+    except (OSError, ValueError):
         return Scrubber(())

@@ -6,7 +6,6 @@ was on the index on the day of their release works with them, if there are wheel
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +13,7 @@ from typing import Any
 
 from uv import find_uv_bin
 
+from hostd import bounded_toml
 from hostd.builds.exits import Stop
 from hostd.builds.interpreters import Python
 from hostd.builds.steps import Steps
@@ -88,7 +88,7 @@ def _packages(steps: Steps, pins: Sequence[str], pythons: Sequence[Python]) -> l
     for python in pythons:
         code, text = steps.ask([*command, "--python", python.path, "--format", "pylock.toml", str(asked)])
         if code == 0:
-            return list(tomllib.loads(text).get("packages", []))
+            return list(bounded_toml.loads(text, bounded_toml.LOCK_ITEMS).get("packages", []))
     raise Stop(1, f"error: the index does not have {', '.join(pins)}: no way to look back")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from hostd import bounded_toml
 from hostd.builds import conda, poetry, texts
 from hostd.builds.names import is_named
 
@@ -110,7 +110,7 @@ def _working_directory(bundle: Path, path: Path, lines: tuple[str, ...]) -> Path
 
 
 def _toml(path: Path) -> dict[str, Any]:
-    return tomllib.loads(texts.read(path))
+    return bounded_toml.loads(texts.read(path), bounded_toml.LOCK_ITEMS)
 
 
 def _uv_lock(_: Path, path: Path) -> Wanted:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hostd import bounded_toml
 from hostd.bundles.requirements import SOURCE_LIMIT, check_requirements
 from hostd.bundles.upload import REQUIREMENTS
 from hostd.errors import Invalid
@@ -24,6 +24,15 @@ KINDS = (
 _LOCK, _YAML = 20_000_000, 300_000
 _LIMITS = {"uv.lock": _LOCK, "pylock.toml": _LOCK, "environment.yml": _YAML, "environment.yaml": _YAML}
 """Bytes: a program wrote the locks, and YAML takes ten seconds for a megabyte."""
+
+
+_TOML = {
+    "pyproject.toml": bounded_toml.ITEMS,
+    "Pipfile": bounded_toml.ITEMS,
+    "pylock.toml": bounded_toml.LOCK_ITEMS,
+    "uv.lock": bounded_toml.LOCK_ITEMS,
+}
+"""With the most that each may hold."""
 
 
 def places(entry: str, name: str) -> list[str]:
@@ -56,9 +65,22 @@ def toml(path: Path) -> dict[str, Any]:
     """The content of a TOML file; empty when it is none, which is for the build to tell."""
     try:
         with path.open("rb") as file:
-            return tomllib.loads(file.read(SOURCE_LIMIT).decode("utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+            return bounded_toml.loads(file.read(SOURCE_LIMIT).decode("utf-8-sig"))
+    except (OSError, ValueError):
         return {}
+
+
+def check_toml(folder: Path, files: Sequence[str], entry: str, field: str) -> None:
+    """Raises Invalid(field) for a TOML file that would take minutes or gigabytes, here or in the build."""
+    for name, items in _TOML.items():
+        for path in places(entry, name):
+            if path in files:
+                with (folder / path).open("rb") as file:
+                    text = file.read(_LIMITS.get(name, SOURCE_LIMIT)).decode("utf-8-sig", "replace")
+                try:
+                    bounded_toml.check(text, items)
+                except bounded_toml.TooMuch as error:
+                    raise Invalid(field, f"{path} would take too long to read: {error}") from None
 
 
 def table(value: dict[str, Any], *keys: str) -> dict[str, Any]:

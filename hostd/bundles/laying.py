@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hostd import trees
 from hostd.bundles import archives, pristine
-from hostd.bundles.dependencies import check_dependencies, find_dependencies, system_packages
+from hostd.bundles.dependencies import check_dependencies, check_toml, find_dependencies, system_packages
 from hostd.bundles.entry import check_entry, find_entry
 from hostd.bundles.git_process import Fetcher
 from hostd.bundles.pythons import check_python, find_python
@@ -92,6 +92,7 @@ def _completed(bundle: Path, found: Found, upload: Upload, asked: Asked, base: R
     field = "app" if upload.app is not None and entry == found.source.entry else "entry"
     if field == "entry":
         check_entry(bundle, entry, field)
+    check_toml(bundle, files, entry, found.blame)
     dependencies = find_dependencies(bundle, files, entry)
     told = check_dependencies(bundle, dependencies, found.blame)
     if upload.requirements is not None and not (dependencies or "").endswith(REQUIREMENTS):

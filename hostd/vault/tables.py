@@ -14,6 +14,7 @@ from typing import Any
 
 import tomli_w
 
+from hostd import bounded_toml
 from hostd.errors import Invalid
 
 SIZE_LIMIT = 65_536
@@ -34,11 +35,13 @@ def parse(text: str, field: str = "secrets") -> dict[str, Any]:
     if len(text) > SIZE_LIMIT:
         raise Invalid(field, f"must have at most {SIZE_LIMIT} characters in all")
     try:
-        found = dict(_leaves(tomllib.loads(text.replace("\r\n", "\n"))))
+        found = dict(_leaves(bounded_toml.loads(text)))
     except tomllib.TOMLDecodeError as error:
         end = f"at line {len(text.splitlines())}, the end"
         why = str(error).replace("at end of document", end)
         raise Invalid(field, f"is no TOML: {why}") from None
+    except bounded_toml.TooMuch as error:
+        raise Invalid(field, f"is no TOML that can be read: {error}") from None
     except (RecursionError, ValueError):
         raise Invalid(
             field, "is no TOML that can be read: too deep, or a number or date that is none"
@@ -57,9 +60,19 @@ def check(secrets: Secrets, field: str = "secrets") -> dict[str, Any]:
         parents = {name[: at.start()] for at in re.finditer(r"\.", name)}
         if parents & names:
             raise Invalid(field, f"{min(parents & names)} can't be a value and a table at the same time")
-    if len(dump(secrets)) > SIZE_LIMIT:
-        raise Invalid(field, f"must have at most {SIZE_LIMIT} characters in all")
+    _check_text(secrets, field)
     return dict(secrets)
+
+
+def _check_text(secrets: Secrets, field: str) -> None:
+    """What hostd writes is read by the app and by supervisord."""
+    try:
+        text = dump(secrets)
+        bounded_toml.check(text)
+    except (bounded_toml.TooMuch, RecursionError):
+        raise Invalid(field, "a value is too deep") from None
+    if len(text) > SIZE_LIMIT:
+        raise Invalid(field, f"must have at most {SIZE_LIMIT} characters in all")
 
 
 def _check_one(name: str, value: Any, field: str) -> None:
