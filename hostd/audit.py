@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import logging
 import mmap
@@ -44,7 +46,7 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The log at ``path``; safe for threads and processes, since each line is one write (O_APPEND)."""
+    """The log at ``path``; safe for threads and processes: one line at a time (flock)."""
 
     path: Path
 
@@ -61,10 +63,16 @@ class Audit:
             log.error("the audit log can't be written (%s): %s", error.strerror, line)
 
     def _append(self, line: bytes) -> None:
+        """Raises OSError, also when only a part was written; that part then stands alone in its line."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, line)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line
+            if os.write(descriptor, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(descriptor)
 
@@ -83,7 +91,7 @@ class Audit:
         return found, None
 
     def _backwards(self, before: int | None) -> Iterator[tuple[int, bytes]]:
-        """(offset, line) from the end; a line that is not whole, since hostd was killed, is passed over."""
+        """(offset, line) from the end; one that is not whole (disk full, hostd killed) is passed over."""
         if not self.path.is_file() or not (size := self.path.stat().st_size):
             return
         with self.path.open("rb") as file, mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as text:
