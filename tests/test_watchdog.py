@@ -13,7 +13,15 @@ import pytest
 from hostd.diagnosis import start_failure
 from hostd.health import End
 from hostd.lifecycle.families import Census, end, families
-from hostd.lifecycle.measuring import forget_files, mapped, used_by_users, used_disk, used_memory
+from hostd.lifecycle.measuring import (
+    SMALLEST,
+    forget_files,
+    held,
+    mapped,
+    used_by_users,
+    used_disk,
+    used_memory,
+)
 from hostd.models import FailureKind
 from hostd.processes import Process, memory, running
 
@@ -194,6 +202,22 @@ def test_who_left_a_family_where_all_are_one_user(monkeypatch: pytest.MonkeyPatc
     found, left = Census(supervisord=7).take({10: None}, table)
     assert found == {10: {10}}
     assert {one.pid for one in left} == {40}
+
+
+def test_files_without_a_name_and_without_content(tmp_path: Path) -> None:
+    """What a process holds open counts, though no folder has it; an empty file counts as a small one."""
+    before = held([os.getpid()], None, tmp_path)
+    with (tmp_path / "file").open("wb") as file:
+        (tmp_path / "file").unlink()
+        file.write(b"x" * 1_000_000)
+        file.flush()
+        more = held([os.getpid()], None, tmp_path).items() - before.items()
+        assert 1_000_000 <= sum(size for _, size in more) < 1_100_000
+    assert held([], None, tmp_path) == {}
+    empty = used_disk(tmp_path)
+    for number in range(10):
+        (tmp_path / str(number)).touch()
+    assert used_disk(tmp_path) >= empty + 10 * SMALLEST
 
 
 SHARERS = r"""

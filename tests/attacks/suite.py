@@ -38,6 +38,7 @@ def run(target: Target) -> dict[str, str]:
     finally:
         for app_id in made:
             target.api.delete(f"/apps/{app_id}", timeout=120)
+            target.shell(f"rm -rf /dev/shm/*{app_id}*")  # which stay where all apps are one user
         target.shell(f"rm -f /dev/shm/hostd-victim-{name}")
 
 
