@@ -26,6 +26,7 @@ from hostd.person import ANYONE, OPERATOR, Caller, Means
 from hostd.problems import problem
 from hostd.proxies import TrustedProxies
 from hostd.settings import Settings
+from hostd.spacing import Spacing
 
 OPEN_PATHS = ("/api/docs", "/api/openapi.json")
 """They describe the API and hold nothing of anybody's."""
@@ -38,6 +39,7 @@ WRONG_TOKENS_AT_ONCE = 8
 _FORM_OVERHEAD = 1_000_000
 SMALL = 64_000
 """Bytes of a sign-in: whoever sends one is a stranger so far."""
+_READS = ("GET", "HEAD", "OPTIONS")
 _RANDOM = (CONSOLE_PREFIX, TOKEN_PREFIX)
 """Begin what holds 256 random bits: nobody guesses it, so one that has ended is told so at once."""
 
@@ -57,6 +59,7 @@ class Guard:
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._limit = settings.max_upload_mb * 1_000_000 + _FORM_OVERHEAD
         self._waiting = 0
+        self._spacing = Spacing()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the request through, or answer with a problem."""
@@ -72,6 +75,7 @@ class Guard:
             limit = self._limit_of(scope["path"])
             self._check_length(headers, limit)
         except HostdError as error:
+            self._note(error, scope, headers)
             await problem(error)(scope, receive, send)
             return
         await self._app(scope, self._counted(receive, limit), send)
@@ -92,8 +96,7 @@ class Guard:
         """An open API on a developer's machine must not be driven by any web page the developer visits."""
         origin, host = headers.get("origin"), headers.get("host", "")
         ours = (host, urlsplit(self._settings.public_base).netloc)
-        changes = method not in ("GET", "HEAD", "OPTIONS")
-        if changes and origin is not None and origin.partition("://")[2] not in ours:
+        if method not in _READS and origin is not None and origin.partition("://")[2] not in ours:
             raise Forbidden(f"Pages of {origin} may not change anything here.")
         if not self._closed and not self._settings.allow_open and not self._is_own_name(host):
             raise Forbidden(
@@ -111,9 +114,8 @@ class Guard:
 
     async def _caller(self, scope: Scope, headers: Headers) -> Caller | None:
         """Who calls; None where nobody needs to be anybody. Raises Unauthorized, TooManyRequests."""
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        given = given.strip()
-        found = self._known(given.encode()) if scheme.lower() == "bearer" and given else None
+        scheme, given = _shown(headers)
+        found = self._known(given.encode()) if scheme == "bearer" and given else None
         if found is not None:
             if found.means is Means.TOKEN and self._people is not None:
                 await asyncio.to_thread(self._people.used, found.key)
@@ -122,7 +124,7 @@ class Guard:
             return ANYONE
         if given and not given.startswith(_RANDOM):
             await self._slow_down()
-            self._record(scope)
+            self._record(scope, "wrong_token")
         if (scope["method"], scope["path"].rstrip("/")) == SIGN_IN:
             return None
         raise self._nobody()
@@ -152,13 +154,22 @@ class Guard:
         finally:
             self._waiting -= 1
 
-    def _record(self, scope: Scope) -> None:
+    def _note(self, error: HostdError, scope: Scope, headers: Headers) -> None:
+        """A change refused to a page, or to a token that has ended. Guesses are slow, and all told."""
+        act = {Forbidden: "foreign_page", Unauthorized: "wrong_token"}.get(type(error))
+        if act is None or scope["method"] in _READS:
+            return
+        told = act == "foreign_page" or _shown(headers)[1].startswith(_RANDOM)
+        if told and self._spacing.news(scope["hostd.address"]):
+            self._record(scope, act)
+
+    def _record(self, scope: Scope, act: str) -> None:
         if self._audit is not None:
-            act = Act(
-                act="wrong_token", who=ANYONE.person.name, means="", address=scope["hostd.address"],
+            line = Act(
+                act=act, who=ANYONE.person.name, means="", address=scope["hostd.address"],
                 outcome=Outcome.REFUSED, about={"call": f"{scope['method']} {scope['path']}"},
             )  # fmt: skip
-            self._audit.record(act)
+            self._audit.record(line)
 
     def _limit_of(self, path: str) -> int:
         """The most bytes that a request for ``path`` may bring."""
@@ -188,3 +199,9 @@ class Guard:
             return message
 
         return counted
+
+
+def _shown(headers: Headers) -> tuple[str, str]:
+    """(scheme, token) of the Authorization field, empty where there is none."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    return scheme.lower(), given.strip()

@@ -195,6 +195,7 @@ def test_foreign_page_may_not_create(platform: Platform) -> None:
     files = {"name": (None, "x"), "app": ("app.py", HELLO)}
     answer = platform.api.post("/apps", headers=headers, files=files)  # type: ignore[arg-type]
     assert "evil.example" in assert_problem(answer, 403)["detail"]
+    assert '"act": "foreign_page"' in (platform.data / "logs" / "audit.log").read_text()
     assert platform.still() == before
 
 

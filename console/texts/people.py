@@ -82,7 +82,10 @@ PEOPLE: dict[str, tuple[str, str]] = {
     "password_new": ("New password", "新密码"),
     "password_saved": ("The password is changed. Please sign in again.", "密码已更改，请重新登录。"),
     # The audit log
-    "audit_text": ("Every change, sign-in and refusal, newest first.", "所有更改、登录和拒绝，最新的在前。"),
+    "audit_text": (
+        "Every change and sign-in, and what was refused to whom, newest first.",
+        "所有更改和登录，以及被拒绝的操作，最新的在前。",
+    ),
     "audit_at": ("Time", "时间"),
     "audit_who": ("Who", "操作者"),
     "audit_act": ("Act", "操作"),

@@ -407,6 +407,23 @@ def test_audit_tells_of_wrong_tokens(house: Platform) -> None:
     assert (newest["act"], newest["who"], newest["outcome"]) == ("wrong_token", "anyone", "refused")
 
 
+def test_audit_tells_of_changes_refused_at_the_door(house: Platform) -> None:
+    """With a token that has ended: the first of a minute. Reads, and calls without a token, are not."""
+    token = "ht_" + "x" * 43
+    size = log_of(house).stat().st_size
+    assert_problem(Client(house).delete("/apps/annas"), 401)
+    assert_problem(Client(house, token).get("/apps"), 401)
+    assert log_of(house).stat().st_size == size
+    for _ in range(5):
+        assert_problem(Client(house, token).delete("/apps/annas"), 401)
+    line, *more = log_of(house).read_bytes()[size:].splitlines()
+    assert len(more) < 4
+    told = json.loads(line)
+    assert (told["act"], told["outcome"]) == ("wrong_token", "refused")
+    assert told["about"] == {"call": "DELETE /api/apps/annas"}
+    assert token.encode() not in line
+
+
 def test_nothing_secret_is_written(house: Platform, people: dict[str, Client]) -> None:
     """Neither passwords nor bearers are in the log, in hostd's own, or in the people's files."""
     bearers = [each.bearer for each in people.values()]
