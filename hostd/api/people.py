@@ -211,7 +211,7 @@ class PeopleApi:
             int | None, Query(ge=0, le=2**53, description="As the answer before gave it")
         ] = None,
     ) -> AuditOut:
-        """Who did what, newest first: every change, sign-in and refusal."""
+        """Who did what, newest first: every change and sign-in, and what was refused to whom."""
         acts, older = self.signing.audit.read(limit, cursor)
         return AuditOut(acts=[act_out(each) for each in acts], cursor=older)
 

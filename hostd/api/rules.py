@@ -185,7 +185,7 @@ class Door:
             raise Forbidden(_WHY[needs])
 
     def _record(self, operation: str, request: Request, outcome: Outcome, location: str = "") -> None:
-        """Every act that changes something, and every refusal; sign-ins record themselves."""
+        """Every act that changes something, and every refusal here; sign-ins record themselves."""
         if operation == "sign_in" or (request.method in _READS and outcome is not Outcome.REFUSED):
             return
         caller = request.scope.get("hostd.caller", ANYONE)
