@@ -24,7 +24,7 @@ def _tokens(desk: Desk) -> None:
     say = desk.say
     st.subheader(say("tokens"), anchor=False)
     st.caption(say("tokens_text"))
-    made = st.session_state.get("made_token")
+    made = st.session_state.pop("made_token", None)
     if made:
         st.success(say("token_made"), icon=":material/key:")
         st.code(made, language=None)
@@ -55,7 +55,6 @@ def _row(desk: Desk, token: Token) -> None:
         )
     if gone:
         desk.do(say("working"), lambda: desk.hostd.delete_token(token.token_id), say("token_deleted"))
-        st.session_state.pop("made_token", None)
         st.rerun()
 
 

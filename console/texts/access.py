@@ -16,8 +16,8 @@ ACCESS: dict[str, tuple[str, str]] = {
     "access_viewer_groups": ("Groups", "可访问的组"),
     "access_collaborators": ("Collaborators, who may change it", "协作者（可以修改应用）"),
     "access_names_help": (
-        "Names with commas between; a comma in a group's name is %2C.",
-        "多个名称用逗号分隔；组名中的逗号写作 %2C。",
+        "Names with commas between; a comma in a group's name is %2C. Groups are those of company accounts.",
+        "多个名称用逗号分隔；组名中的逗号写作 %2C。组来自公司账号。",
     ),
     "access_owner": (
         "Owner: {name}. Owner, collaborators and admins always see it.",

@@ -50,8 +50,10 @@ PEOPLE: dict[str, tuple[str, str]] = {
     "user_disabled": ("Disabled", "已停用"),
     "user_delete": ("Delete user", "删除用户"),
     "user_delete_text": (
-        "{name} can't sign in any more; sessions and tokens end at once. The apps stay.",
-        "{name} 将无法登录，会话和令牌立即失效，应用会保留。",
+        "{name} can't sign in any more; sessions and tokens end at once. The apps stay, and belong to whoever"
+        " gets the name later: give them to somebody else first (owner, in the API).",
+        "{name} 将无法登录，会话和令牌立即失效。应用会保留，"
+        "以后使用同一名字的人将成为其所有者：请先转给他人（API 的 owner 字段）。",
     ),
     "user_deleted": ("{name} is deleted.", "{name} 已删除。"),
     "user_from_local": ("Password kept here", "本地密码"),
