@@ -6,6 +6,7 @@ import streamlit as st
 
 from console.desk import Desk, heading, local
 from console.people import Act
+from console.texts import TEXTS
 
 LINES = 100
 
@@ -32,7 +33,7 @@ def _line(desk: Desk, act: Act) -> dict[str, str]:
     return {
         say("audit_at"): local(act.at),
         say("audit_who"): act.who,
-        say("audit_act"): act.act,
+        say("audit_act"): say(f"act_{act.act}") if f"act_{act.act}" in TEXTS else act.act,
         say("audit_about"): about,
         say("audit_outcome"): say(f"outcome_{act.outcome}"),
         say("audit_from"): f"{act.address} ({act.means})" if act.means else act.address,

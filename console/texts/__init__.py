@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from console.texts.access import ACCESS
+from console.texts.acts import ACTS
 from console.texts.apps import APPS
 from console.texts.frame import FRAME
 from console.texts.people import PEOPLE
@@ -18,7 +19,9 @@ Language = Literal["en", "zh"]
 
 LANGUAGES: dict[Language, str] = {"en": "English", "zh": "中文"}
 
-TEXTS: dict[str, tuple[str, str]] = FRAME | PEOPLE | APPS | UPLOADS | RELEASES | SCALE | ACCESS | SECRETS
+TEXTS: dict[str, tuple[str, str]] = (
+    FRAME | PEOPLE | APPS | UPLOADS | RELEASES | SCALE | ACCESS | SECRETS | ACTS
+)
 
 
 @dataclass(frozen=True, slots=True)

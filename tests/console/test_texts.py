@@ -11,6 +11,7 @@ import pytest
 from console.parts import COLOURS, STEPS
 from console.releases_tab import COLOURS as RELEASE_COLOURS
 from console.texts import LANGUAGES, TEXTS, Say, language_of
+from hostd.api.rules import RULES
 from hostd.models import Status, Step, Strategy
 from hostd.outcome import ReleaseState
 
@@ -60,6 +61,7 @@ def test_no_text_is_left_over() -> None:
         "about_isolation_",
         "about_cpu_",
         "limit_",
+        "act_",
         *ABOUT_PEOPLE,
     )
     made = {f"release_{state}" for state in ReleaseState} | set(Status)
@@ -67,6 +69,13 @@ def test_no_text_is_left_over() -> None:
     hints = {"entry_hint", "python_hint"}
     left = {key for key in TEXTS if not re.search(f"[\"']{key}[\"']", code)}
     assert {key for key in left - made - busy - hints if not key.startswith(made_of_parts)} == set()
+
+
+@pytest.mark.parametrize(
+    "call", [call for call in RULES if not call.startswith(("list_", "get_", "stream_"))]
+)
+def test_every_act_in_the_audit_log_has_a_word(call: str) -> None:
+    assert f"act_{call}" in TEXTS
 
 
 @pytest.mark.parametrize("state", list(ReleaseState))

@@ -1,0 +1,36 @@
+"""What the audit log's acts are called; those of the API have the names of its calls."""
+
+from __future__ import annotations
+
+ACTS: dict[str, tuple[str, str]] = {
+    "act_sign_in": ("Sign-in", "登录"),
+    "act_sign_out": ("Sign-out", "退出登录"),
+    "act_create_user": ("New user", "新建用户"),
+    "act_update_user": ("User changed", "修改用户"),
+    "act_delete_user": ("User deleted", "删除用户"),
+    "act_set_password": ("Password set", "设置密码"),
+    "act_create_token": ("New API token", "新建 API 令牌"),
+    "act_delete_token": ("API token deleted", "删除 API 令牌"),
+    "act_create_app": ("New app", "新建应用"),
+    "act_update_app": ("App changed", "修改应用"),
+    "act_delete_app": ("App deleted", "删除应用"),
+    "act_start_app": ("App started", "启动应用"),
+    "act_stop_app": ("App stopped", "停止应用"),
+    "act_restart_app": ("App restarted", "重启应用"),
+    "act_keep_app_awake": ("App kept awake", "保持应用唤醒"),
+    "act_make_link": ("New secret link", "生成秘密链接"),
+    "act_revoke_link": ("Secret link withdrawn", "撤销秘密链接"),
+    "act_create_release": ("New release", "新建版本"),
+    "act_activate_release": ("Release activated", "启用版本"),
+    "act_drain_release": ("Release drained", "收尾版本"),
+    "act_set_variables": ("All variables set", "设置全部变量"),
+    "act_set_variable": ("Variable set", "设置变量"),
+    "act_delete_variable": ("Variable deleted", "删除变量"),
+    "act_set_secrets": ("All secrets set", "设置全部密钥"),
+    "act_set_secret": ("Secret set", "设置密钥"),
+    "act_delete_secrets": ("All secrets deleted", "删除全部密钥"),
+    "act_delete_secret": ("Secret deleted", "删除密钥"),
+    "act_rotate_secrets_key": ("Key of the secrets changed", "更换密钥的加密密钥"),
+    "act_wrong_token": ("Ended or wrong token", "令牌错误或已失效"),
+    "act_foreign_page": ("Asked by a foreign page", "来自其他网站页面的请求"),
+}
