@@ -329,7 +329,7 @@ def test_a_tab_opened_too_early_becomes_the_app(platform: Platform, tab: OpenTab
     app_id = platform.create("刚刚上传")
 
     page.goto(f"{platform.url}/apps/{app_id}/?month=11")
-    expect(page.get_by_text("刚刚上传")).to_be_visible()
+    expect(page.get_by_text("刚刚上传", exact=True)).to_be_visible()
     visit.picture("app-too-early")
     expect(page.get_by_role("heading", name="hello from the test")).to_be_visible()
 
