@@ -19,6 +19,7 @@ BOMB, STOPPED = "start processes without end", "failed: crashed: The app had "
 def run(target: Target) -> dict[str, str]:
     """What came of each attack: an errno's name, "open", or how else it was refused."""
     name = f"victim-{secrets.token_hex(4)}"
+    full: dict[str, str] = {}
     made = [create(target, name, {"VICTIM": name}, app=("app.py", forging.victim()), visibility="link")]
     try:
         given = _given(target, name, running(target, made[0]))
@@ -26,8 +27,7 @@ def run(target: Target) -> dict[str, str]:
         made.append(create(target, "attacker", told, bundle=zipped(modules())))
         stranger = installing.begin(target, given)
         made.append(stranger.app_id)
-        full = gluttons.begin(target)
-        made += full.values()
+        full |= gluttons.begin(target)
         return {
             **_said(target, made[1]),
             **forging.tried(target, made[0]),
@@ -36,7 +36,7 @@ def run(target: Target) -> dict[str, str]:
             **gluttons.tried(target, full),
         }
     finally:
-        for app_id in made:
+        for app_id in (*made, *full.values()):
             target.api.delete(f"/apps/{app_id}", timeout=120)
             target.shell(f"rm -rf /dev/shm/*{app_id}*")  # which stay where all apps are one user
         target.shell(f"rm -f /dev/shm/hostd-victim-{name}")

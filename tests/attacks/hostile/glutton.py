@@ -104,6 +104,8 @@ def go() -> None:
         came = "open" if WAYS[name]() else "ended"
     except OSError as error:
         came = os.strerror(error.errno or 0)
+    except MemoryError:
+        came = "MemoryError"
     print("ATTACK", json.dumps([name, came]), flush=True)
 
 
