@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import mmap
+import os
+import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -13,18 +16,40 @@ def in_bytes(data: bytes | mmap.mmap, wanted: Iterable[bytes]) -> bool:
 
 
 def files_with(folder: Path, wanted: Iterable[bytes]) -> Iterator[Path]:
-    """Every file below ``folder`` that holds any of it, hard links looked at once."""
+    """Every file below ``folder`` that holds any of it, hard links once; what goes meanwhile is gone."""
     wanted, seen = list(wanted), set[int]()
-    for path in folder.rglob("*"):
-        if path.is_symlink() or not path.is_file():
-            continue
-        stat = path.stat()
-        if stat.st_ino in seen or not stat.st_size:
-            continue
-        seen.add(stat.st_ino)
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            if in_bytes(data, wanted):
+    for path, about in below(folder):
+        with suppress(FileNotFoundError):
+            if _is_new(about, seen) and _holds(path, wanted):
                 yield path
+
+
+def below(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Everything below a folder in which others are at work, without what goes meanwhile."""
+    for base, folders, names in os.walk(folder, onerror=_unless_gone):
+        for path in (Path(base, name) for name in (*folders, *names)):
+            with suppress(FileNotFoundError):
+                yield path, path.lstat()
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
+
+
+def _is_new(about: os.stat_result, seen: set[int]) -> bool:
+    if not stat.S_ISREG(about.st_mode) or about.st_ino in seen:
+        return False
+    seen.add(about.st_ino)
+    return True
+
+
+def _holds(path: Path, wanted: list[bytes]) -> bool:
+    with path.open("rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return False
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return in_bytes(data, wanted)
 
 
 def processes_with(wanted: Iterable[bytes]) -> Iterator[int]:

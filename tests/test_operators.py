@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator
 from time import monotonic
 
 import pytest
 
 from tests.platform import HELLO, Platform, until
+from tests.scan import below
 from tests.session import Session
 
 WITHIN = 2.0
@@ -108,10 +110,10 @@ def test_the_data_folder_is_private(platform: Platform, app_id: str) -> None:
     compiled = set(cache.glob("bytecode-*"))  # what venvs have by a second name, for apps to read
     assert not [p for p in compiled if p.stat().st_mode & 0o077]
     closed = {cache / "python", *compiled}  # where uv makes a lock that is open to all
-    found = [p for p in platform.data.rglob("*") if "venv" not in p.parts and not p.is_symlink()]
-    outside = [(p, p.lstat()) for p in found if p.parent not in closed]
+    found = [(p, about) for p, about in below(platform.data) if "venv" not in p.parts]
+    outside = [(p, about) for p, about in found if p.parent not in closed and not stat.S_ISLNK(about.st_mode)]
     assert not [p for p, about in outside if about.st_mode & 0o006]
-    assert not [p for p, about in outside if about.st_mode & 0o001 and not p.is_dir()]
+    assert not [p for p, about in outside if about.st_mode & 0o001 and not stat.S_ISDIR(about.st_mode)]
     grouped = [p for p, about in outside if about.st_mode & 0o060]
     assert all("bundle" in p.parts for p in grouped), grouped
 
