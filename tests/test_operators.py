@@ -104,18 +104,21 @@ def test_tail_shows_the_log(platform: Platform, app_id: str) -> None:
 def test_the_data_folder_is_private(platform: Platform, app_id: str) -> None:
     """Others read and change nothing in it, and the group of an app's own user nothing beside its release.
 
-    Files in two closed folders aside; folders on the way to what apps run may be passed through.
+    What lies in folders of one user alone nobody else gets to; Pythons are for every app to run.
     """
-    cache = platform.data / "cache"
-    compiled = set(cache.glob("bytecode-*"))  # what venvs have by a second name, for apps to read
-    assert not [p for p in compiled if p.stat().st_mode & 0o077]
-    closed = {cache / "python", *compiled}  # where uv makes a lock that is open to all
-    found = [(p, about) for p, about in below(platform.data) if "venv" not in p.parts]
-    outside = [(p, about) for p, about in found if p.parent not in closed and not stat.S_ISLNK(about.st_mode)]
-    assert not [p for p, about in outside if about.st_mode & 0o006]
-    assert not [p for p, about in outside if about.st_mode & 0o001 and not stat.S_ISDIR(about.st_mode)]
-    grouped = [p for p, about in outside if about.st_mode & 0o060]
-    assert all("bundle" in p.parts for p in grouped), grouped
+    found = [(path, about.st_mode) for path, about in below(platform.data) if "venv" not in path.parts]
+    alone = {path for path, mode in found if stat.S_ISDIR(mode) and not mode & 0o077}
+    alone.add(platform.data / "cache" / "python")
+    outside = [
+        (path, mode)
+        for path, mode in found
+        if not stat.S_ISLNK(mode) and alone.isdisjoint([path, *path.parents])
+    ]
+    assert platform.data / "apps" in {path for path, _ in outside}
+    assert not [path for path, mode in outside if mode & 0o006]
+    assert not [path for path, mode in outside if mode & 0o001 and not stat.S_ISDIR(mode)]
+    grouped = [path for path, mode in outside if mode & 0o060]
+    assert all("bundle" in path.parts for path in grouped), grouped
 
 
 def test_installs_are_programs(platform: Platform) -> None:
