@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,15 @@ def dig(root: Path, depth: int = DEPTH, name: str = "d" * 100) -> None:
     os.close(here)
 
 
+@pytest.fixture
+def ground() -> Iterator[Path]:
+    """A folder that is taken away by another's tool. None of pytest's: what is too deep there, also of a
+    run that was killed, stops a later run at its end (rm_rf in _pytest/pathlib.py recurses)."""
+    made = Path(tempfile.mkdtemp(prefix="hostd-tests-trees-"))
+    yield made
+    subprocess.run(["rm", "-rf", made], check=True)
+
+
 @contextmanager
 def few_descriptors() -> Iterator[None]:
     """As few as a process has anywhere."""
@@ -44,34 +54,34 @@ def few_descriptors() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_a_deep_tree_is_walked_and_deleted(tmp_path: Path) -> None:
+def test_a_deep_tree_is_walked_and_deleted(ground: Path) -> None:
     """Bottom up, every folder once, each with its own files; then nothing is left."""
-    dig(tmp_path / "tree")
-    dig(tmp_path / "tree", 90, "other")
+    dig(ground / "tree")
+    dig(ground / "tree", 90, "other")
     held = len(list(Path("/proc/self/fd").iterdir()))
     with few_descriptors():
-        seen = [(tuple(path), os.fstat(folder).st_ino, names) for path, folder, names in trees.walk(tmp_path)]
+        seen = [(tuple(path), os.fstat(folder).st_ino, names) for path, folder, names in trees.walk(ground)]
         assert len({inode for _, inode, _ in seen}) == len(seen) == DEPTH + 90 + 2
         assert all(names == ([f"file-{len(path) - 1}"] if len(path) > 1 else []) for path, _, names in seen)
         assert [path for path, _, _ in seen[-2:]] == [("tree",), ()]
-        assert trees.delete(tmp_path / "tree")
-    assert not (tmp_path / "tree").exists()
+        assert trees.delete(ground / "tree")
+    assert not (ground / "tree").exists()
     assert len(list(Path("/proc/self/fd").iterdir())) == held
-    assert trees.delete(tmp_path / "tree"), "what is gone is gone"
+    assert trees.delete(ground / "tree"), "what is gone is gone"
 
 
-def test_links_are_not_followed(tmp_path: Path) -> None:
+def test_links_are_not_followed(ground: Path) -> None:
     """Neither while reading nor while deleting, and no link is taken for a tree."""
-    outside, tree = tmp_path / "outside", tmp_path / "tree"
+    outside, tree = ground / "outside", ground / "tree"
     (outside / "folder").mkdir(parents=True)
     (outside / "kept").touch()
     (tree / "in").mkdir(parents=True)
     (tree / "in" / "folder").symlink_to(outside)
     (tree / "in" / "file").symlink_to(outside / "kept")
-    (tmp_path / "link").symlink_to(outside)
+    (ground / "link").symlink_to(outside)
     seen = [(path[:], sorted(names)) for path, _, names in trees.walk(tree)]
     assert seen == [(["in"], ["file", "folder"]), ([], [])]
-    assert not trees.delete(tmp_path / "link")
+    assert not trees.delete(ground / "link")
     assert trees.delete(tree)
     assert sorted(path.name for path in outside.iterdir()) == ["folder", "kept"]
     left_out = (outside / "folder").stat()
@@ -79,33 +89,33 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     assert [path[:] for path, _, _ in seen_now] == [[]]
 
 
-def test_a_folder_that_is_moved_away_meanwhile(tmp_path: Path) -> None:
+def test_a_folder_that_is_moved_away_meanwhile(ground: Path) -> None:
     """Who looks from within is not led elsewhere: it says so."""
-    dig(tmp_path / "tree", 100, "d")
-    steps = trees.walk(tmp_path / "tree")
+    dig(ground / "tree", 100, "d")
+    steps = trees.walk(ground / "tree")
     next(steps)
-    deep = Path(tmp_path, "tree", *["d"] * 100)
-    (tmp_path / "elsewhere").mkdir()
-    deep.rename(tmp_path / "elsewhere" / "d")
+    deep = Path(ground, "tree", *["d"] * 100)
+    (ground / "elsewhere").mkdir()
+    deep.rename(ground / "elsewhere" / "d")
     with pytest.raises(trees.Moved):
         next(steps)
 
 
-def test_without_rights(tmp_path: Path) -> None:
+def test_without_rights(ground: Path) -> None:
     """Folders that their owner has shut are opened, by the owner as by root."""
-    dig(tmp_path / "tree", 5, "d")
+    dig(ground / "tree", 5, "d")
     for depth in range(5, 0, -1):
-        Path(tmp_path, "tree", *["d"] * depth).chmod(0)
+        Path(ground, "tree", *["d"] * depth).chmod(0)
     if os.geteuid():
-        assert trees.delete(tmp_path / "tree")
+        assert trees.delete(ground / "tree")
         return
-    for base, folders, names in os.walk(tmp_path):
+    for base, folders, names in os.walk(ground):
         for name in (*folders, *names):
             os.chown(Path(base, name), 54_322, 54_322)
-    os.chown(tmp_path, 54_322, 54_322)
-    for parent in (tmp_path, *tmp_path.parents[:-1]):
+    os.chown(ground, 54_322, 54_322)
+    for parent in (ground, *ground.parents[:-1]):
         parent.chmod(parent.stat().st_mode | 0o111)
-    code = Path(trees.__file__).read_text() + f"\nprint(delete({str(tmp_path / 'tree')!r}))"
+    code = Path(trees.__file__).read_text() + f"\nprint(delete({str(ground / 'tree')!r}))"
     made = subprocess.run(
         ["/usr/bin/python3", "-c", code], user=54_322, group=54_322, extra_groups=[], cwd="/",
         capture_output=True, text=True, check=True,
@@ -113,30 +123,30 @@ def test_without_rights(tmp_path: Path) -> None:
     assert made.stdout == "True\n"
 
 
-def test_an_app_with_a_deep_tree_can_be_taken_away(tmp_path: Path) -> None:
+def test_an_app_with_a_deep_tree_can_be_taken_away(ground: Path) -> None:
     """And a second time, when the step behind it stumbled: the folder is gone already."""
-    dig(tmp_path / "app")
-    take_away(tmp_path / "app")
-    take_away(tmp_path / "app")
-    assert list(tmp_path.iterdir()) == []
+    dig(ground / "app")
+    take_away(ground / "app")
+    take_away(ground / "app")
+    assert list(ground.iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
-def test_a_deep_tree_is_given(tmp_path: Path) -> None:
+def test_a_deep_tree_is_given(ground: Path) -> None:
     """With the part that stays apart."""
-    dig(tmp_path / "tree", name="d")
+    dig(ground / "tree", name="d")
     apart = {"d/d/file-2": Gift(Identity(54_324, 54_324), folders=0o700, files=0o600)}
     with few_descriptors():
-        give_tree(tmp_path / "tree", Gift(Identity(54_322, 54_322), folders=0o750, files=0o640), apart)
-    owners = {os.fstat(folder).st_uid for _, folder, _ in trees.walk(tmp_path / "tree")}
+        give_tree(ground / "tree", Gift(Identity(54_322, 54_322), folders=0o750, files=0o640), apart)
+    owners = {os.fstat(folder).st_uid for _, folder, _ in trees.walk(ground / "tree")}
     assert owners == {54_322}
-    assert (tmp_path / "tree" / "d" / "d" / "file-2").stat().st_uid == 54_324
-    assert (tmp_path / "tree" / "d" / "file-1").stat().st_uid == 54_322
+    assert (ground / "tree" / "d" / "d" / "file-2").stat().st_uid == 54_324
+    assert (ground / "tree" / "d" / "file-1").stat().st_uid == 54_322
 
 
-def test_the_launcher_empties_a_deep_folder(tmp_path: Path) -> None:
+def test_the_launcher_empties_a_deep_folder(ground: Path) -> None:
     """An app's TMPDIR is new at each start, whatever it left there."""
-    dig(tmp_path / "tmp")
-    code = f"from hostd.confine import enter; enter._empty({str(tmp_path / 'tmp')!r})"
+    dig(ground / "tmp")
+    code = f"from hostd.confine import enter; enter._empty({str(ground / 'tmp')!r})"
     subprocess.run([sys.executable, "-c", code], check=True)
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list((ground / "tmp").iterdir()) == []
