@@ -1,8 +1,9 @@
 """What a thousand registered apps cost beside ten.
 
 ``python -m bench.scale [--rounds N] [--many N]``. Two platforms run side by side, one with 10 registered
-apps (5 of them run), one with 1,000 (20 run). The apps are laid down as copies of one that the platform
-itself made, all on its venv. Each round does the same to both, the order turning with every round:
+apps (5 of them run), one with 1,000 (20 run). Those that run, and one more, are made as any app is; the
+others are laid down as copies of one, without its venv. Each round does the same to both, the order
+turning with every round:
 
 - create: POST until the API says ``running``, dependencies from uv's warm cache; the app is deleted then.
 - start: POST start of a stopped app until it says ``running``; stop: POST stop until it answers.
@@ -48,19 +49,24 @@ class Crowd:
     taken: dict[str, tuple[Samples, Samples]] = field(default_factory=dict)
 
     def lay_down(self) -> None:
-        """One real app, its copies beside it while nothing runs, and all of it up."""
+        """Real apps, the last of which is stopped; copies of it, while nothing runs; and all of it up."""
         self.platform.start()
-        seed = self.platform.running("seed", SOURCE, requirements=b"streamlit\n")
-        self.platform.api.post(f"/apps/{seed}/stop").raise_for_status()
+        for number in range(1, self.run + 2):
+            self.platform.running("one", SOURCE, requirements=b"streamlit\n", app_id=named(number))
+        self.platform.api.post(f"/apps/{self.spare}/stop").raise_for_status()
         self.platform.stop()
-        for number in range(1, self.count):
-            copy(self.platform.data / "apps" / seed, f"app-{number:04}")
+        for number in range(self.run + 2, self.count + 1):
+            copy(self.platform.data / "apps" / self.spare, named(number))
         self.platform.start()
         self.platform.wait_for_console()
         for number in range(1, self.run + 1):
-            self.platform.api.post(f"/apps/app-{number:04}/start").raise_for_status()
-        for number in range(1, self.run + 1):
-            self.platform.wait(f"app-{number:04}", "running")
+            self.visit(named(number))
+            self.platform.wait(named(number), "running")
+
+    @property
+    def spare(self) -> str:
+        """The app that is started, put to sleep, woken and stopped."""
+        return named(self.run + 1)
 
     @property
     def own(self) -> tuple[int, int]:
@@ -91,7 +97,7 @@ class Crowd:
 
     def start_wake_and_stop(self) -> None:
         """An app that does not run, until it does; asleep and awake again; and back."""
-        api, app_id = self.platform.api, f"app-{self.run + 1:04}"
+        api, app_id = self.platform.api, self.spare
 
         def start() -> None:
             api.post(f"/apps/{app_id}/start").raise_for_status()
@@ -115,7 +121,7 @@ class Crowd:
         samples = self.taken.setdefault("cold start", (Samples(), Samples()))
         begin = time.perf_counter()
         self.platform.start(wait=False)
-        url = f"{self.platform.url}/apps/app-0001/"
+        url = f"{self.platform.url}/apps/{named(1)}/"
         wait_for(lambda: PAGE in body(url), "the first app", interval=POLL)
         samples[0].add(time.perf_counter() - begin)
         samples[1].add(sum(map(cpu_of_one, self.own)))
@@ -142,15 +148,21 @@ class Crowd:
         return (sum(map(cpu_of_one, own)) - before) / (time.perf_counter() - begin)
 
 
+def named(number: int) -> str:
+    """The id of an app."""
+    return f"app-{number:04}"
+
+
 def copy(seed: Path, app_id: str) -> None:
-    """An app like ``seed`` that never ran, on the same venv."""
+    """An app like ``seed`` that never ran. Its venv is the seed's, which its own user may not enter."""
     folder = seed.with_name(app_id)
     shutil.copytree(
         seed, folder, symlinks=True, ignore=lambda path, _: {"venv"} if path.endswith("/1") else ()
     )
     (folder / "releases" / "1" / "venv").symlink_to(seed / "releases" / "1" / "venv")
     meta = json.loads((seed / "meta.json").read_bytes())
-    meta |= {"app_id": app_id, "name": f"App {app_id}", "cookie_secret": secrets.token_hex(32), "port": None}
+    meta |= {"app_id": app_id, "name": f"App {app_id}", "cookie_secret": secrets.token_hex(32)}
+    meta |= {"port": None, "uid": None}
     (folder / "meta.json").write_text(json.dumps(meta), encoding="utf-8")
 
 

@@ -15,8 +15,9 @@ from urllib.parse import quote
 
 import httpx
 
-from console.answers import App, Apps, FileChange, Limit, Release, Template, known
+from console.answers import App, Apps, Limit, known
 from console.people_calls import PeopleCalls
+from console.release_answers import FileChange, Release, Template
 from console.secrets_calls import SecretsCalls
 from console.upload import Upload
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from console.answers import App, FileChange, Release
+from console.answers import App
 from console.desk import Desk, plain
+from console.release_answers import FileChange, Release
 
 COLOURS = {"added": "green", "removed": "red", "changed": "blue"}
 SERVED = frozenset({"active", "draining", "retired"})

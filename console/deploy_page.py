@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import streamlit as st
 
-from console.answers import App, Release
+from console.answers import App
 from console.client import Missing
 from console.desk import Desk, heading, plain, watch
 from console.failures import failure, release_failure
 from console.parts import live_log, missing, on_its_way, open_link, progress, steps
+from console.release_answers import Release
 
 
 def show(desk: Desk) -> None:

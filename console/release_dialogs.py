@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from console.answers import App, Release
+from console.answers import App
 from console.client import ApiError, Missing, Refused
 from console.desk import Desk, local, plain
+from console.release_answers import Release
 from console.release_texts import when, where
 from console.texts import TEXTS, Say
 

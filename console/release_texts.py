@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from console.answers import Release
 from console.desk import local
+from console.release_answers import Release
 from console.texts import TEXTS, Say
 
 

@@ -6,11 +6,12 @@ from functools import partial
 
 import streamlit as st
 
-from console.answers import App, Draining, Failure, Release
+from console.answers import App, Draining, Failure
 from console.client import Refused
 from console.compare import compare
 from console.desk import Desk, local, plain
 from console.draft import Draft
+from console.release_answers import Release
 from console.release_dialogs import ask, dialogs
 from console.release_texts import when, where, with_what
 from console.upload import Upload

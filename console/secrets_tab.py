@@ -50,13 +50,17 @@ def _names(desk: Desk, app: App, secrets: tuple[Secret, ...]) -> None:
         told = [desk.say("secret_in_environment")] if secret.in_environment else []
         told += [] if secret.scrubbed else [desk.say("secret_not_scrubbed")]
         notes.caption(" · ".join(told))
-        label = desk.say("secret_delete", name=plain(secret.name))
-        if button.button("", icon=":material/delete:", help=label, key=f"delete_secret_{secret.name}"):
+        with button:
             _delete(desk, app, secret.name)
 
 
 def _delete(desk: Desk, app: App, name: str) -> None:
-    _done(desk, desk.do(desk.say("code_busy"), lambda: desk.hostd.delete_secret(app.app_id, name)))
+    """Asked first: nobody can read the value to set it again."""
+    label = desk.say("secret_delete", name=plain(name))
+    with st.popover("", icon=":material/delete:", help=label, key=f"ask_secret_{name}"):
+        st.write(desk.say("secret_delete_text", name=f"**{plain(name)}**"))
+        if st.button(label, type="primary", key=f"delete_secret_{name}"):
+            _done(desk, desk.do(desk.say("code_busy"), lambda: desk.hostd.delete_secret(app.app_id, name)))
 
 
 def _one(desk: Desk, app: App) -> None:

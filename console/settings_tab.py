@@ -52,7 +52,7 @@ def _save_options(desk: Desk, app: App, changed: Changes) -> None:
 
 def _access(desk: Desk, app: App) -> None:
     st.subheader(desk.say("access_title"), anchor=False)
-    changed = access_form(app, desk.say)
+    changed = access_form(app, desk.say, desk.me)
     if changed:
         _save(desk, app, Upload(changed), "access_saved")
     elif changed is not None:

@@ -12,7 +12,7 @@ from enum import Enum, auto
 import httpx
 
 from hostd.errors import NoFreePort
-from hostd.layout import owner, parse_program
+from hostd.program_names import owner, parse_program
 
 LOOPBACK = "127.0.0.1"
 HEALTH_PATHS = ("/_stcore/health", "/healthz")

@@ -12,8 +12,9 @@ from uv import find_uv_bin
 
 from hostd import builds, programs, uids
 from hostd.identity import owner_of
-from hostd.layout import Layout, is_of_an_app
+from hostd.layout import Layout
 from hostd.processes import running, who
+from hostd.program_names import is_of_an_app
 from hostd.settings import Settings
 
 

@@ -7,6 +7,7 @@ cuts at ' ;', reads new lines). It holds slugs, integers and paths of our own.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import re
 import shlex
@@ -89,6 +90,7 @@ def render_main(templates: Templates, layout: Layout, platform: list[Program], p
     )
 
 
+@functools.lru_cache(maxsize=1024)  # an app that wakes has the section of its last start
 def verify(text: str, program: Program) -> None:
     """Parse ``text`` with supervisor's own parser; it must hold exactly ``program``. Raises BadSection."""
     groups = parse(text)

@@ -4,6 +4,7 @@
 - The state of one program, or of those that changed, with their true last exit: ``getAllProcessInfo`` takes
   a second at 1,000.
 - A datagram to hostd at each change of state, so that nobody has to poll.
+- Starts that do not close thousands of descriptors one by one.
 - All groups stopped at once at shutdown: stock supervisord takes a second or more per group
   (supervisor/supervisord.py ``ordered_stop_groups_phase_1``).
 """
@@ -189,6 +190,22 @@ def _record_exits(options: Any, exits: dict[Any, int]) -> None:
     options.waitpid = recording
 
 
+def _leave_closing_to_the_launcher(options: Any) -> None:
+    """A child of supervisord closes its descriptors one by one up to ``minfds``: 9 ms of each start.
+
+    hostd/launch.py, which every program is started by, does it in one call.
+    """
+    fork: Callable[[], int] = options.fork
+
+    def forked() -> int:
+        pid = fork()
+        if pid == 0:
+            options.minfds = 3
+        return pid
+
+    options.fork = forked
+
+
 def _stop_all_at_once(supervisord: Any) -> None:
     def phase_1() -> None:
         for group in supervisord.stop_groups or ():
@@ -217,6 +234,7 @@ def _announce_changes(address: str) -> None:
 def make(supervisord: Any, sections: str, events_socket: str = "", **_config: Any) -> HostdInterface:
     """The factory that ``supervisor.rpcinterface_factory`` names. ``sections`` is the folder of sections."""
     _stop_all_at_once(supervisord)
+    _leave_closing_to_the_launcher(supervisord.options)
     supervised_secrets.watch()
     if events_socket:
         _announce_changes(events_socket)

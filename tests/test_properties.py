@@ -21,7 +21,7 @@ from supervisor.options import ServerOptions
 from hostd import bundles, programs, runlog, store
 from hostd.errors import Invalid, SettingsError
 from hostd.events import event
-from hostd.layout import Layout, ReleaseLayout, build_name, parse_program, program_name
+from hostd.layout import Layout, ReleaseLayout
 from hostd.models import (
     App,
     Asked,
@@ -37,6 +37,7 @@ from hostd.models import (
     Wish,
 )
 from hostd.outcome import Outcome, ReleaseState
+from hostd.program_names import build_name, parse_program, program_name
 from hostd.programs import BadSection, Program
 from hostd.settings import Settings, load
 from hostd.templating import Templates

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from hostd.layout import parse_program, parse_replica, program_name
 from hostd.lifecycle.scaling import BUSY, INTERVAL, QUIET, SPARE, Scaler
 from hostd.processes import cpu_seconds
+from hostd.program_names import parse_program, parse_replica, program_name
 from hostd.scale import Scale
 
 

@@ -17,6 +17,10 @@ SECRETS: dict[str, tuple[str, str]] = {
     "secret_in_environment": ("also in the environment", "同时是环境变量"),
     "secret_not_scrubbed": ("too short to be taken out of logs", "太短，无法从日志中去除"),
     "secret_delete": ("Delete {name}", "删除 {name}"),
+    "secret_delete_text": (
+        "The app runs on without {name}, as a new release. Its value can't be read again.",
+        "删除 {name} 后，应用会以一个新版本继续运行。它的值无法再读出。",
+    ),
     "secret_name": ("Name of the secret", "密钥名称"),
     "secret_value": ("Value", "值"),
     "secret_save": ("Set this secret", "设置这个密钥"),

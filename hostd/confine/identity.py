@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import stat
@@ -36,8 +35,7 @@ def renounce() -> None:
     (security/commoncap.c, cap_bprm_creds_from_file). Raises OSError.
     """
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
-    with contextlib.suppress(OSError):  # a kernel without ambient capabilities has none to clear
-        kernel.prctl(kernel.PR_CAP_AMBIENT, kernel.PR_CAP_AMBIENT_CLEAR_ALL)
+    kernel.tried(kernel.PR_CAP_AMBIENT, kernel.PR_CAP_AMBIENT_CLEAR_ALL)  # an old kernel has none to clear
     number = _CAPSET.get(os.uname().machine)
     if number is not None:
         header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
@@ -46,6 +44,6 @@ def renounce() -> None:
 
 def _drop_bounding_set() -> None:
     """As far as we may (CAP_SETPCAP): a plain container may not, and no_new_privs does the same."""
-    with contextlib.suppress(OSError):  # EPERM; EINVAL behind the last one that the kernel knows
-        for capability in range(_LAST_POSSIBLE_CAPABILITY + 1):
-            kernel.prctl(kernel.PR_CAPBSET_DROP, capability)
+    for capability in range(_LAST_POSSIBLE_CAPABILITY + 1):
+        if not kernel.tried(kernel.PR_CAPBSET_DROP, capability):
+            return  # EPERM; EINVAL behind the last one that the kernel knows

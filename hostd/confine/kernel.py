@@ -27,6 +27,11 @@ def prctl(option: int, value: Any = 0, more: Any = 0) -> int:
     return _checked(_LIBC.prctl(option, _word(value), _word(more), _word(0), _word(0)), "prctl")
 
 
+def tried(option: int, value: int) -> bool:
+    """Whether prctl(2) did it."""
+    return bool(_LIBC.prctl(option, *map(_word, (value, 0, 0, 0))) >= 0)
+
+
 def call(name: str, number: int, *arguments: Any) -> int:
     """System call ``number``; ``name`` is for the error's text. Raises OSError."""
     return _checked(syscall(number, *(_word(one) for one in arguments)), name)

@@ -6,14 +6,16 @@ kernels newer than ABI 7. hostd/confine/seccomp.py closes what goes round the TC
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import os
 import stat
 import struct
-from collections.abc import Iterable
 
 from hostd.confine import kernel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # as in kernel.py
+    from collections.abc import Iterable
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on every architecture
 _VERSION = 1
@@ -109,5 +111,4 @@ class Ruleset:
         that it becomes are not: an app could fill the log with them.
         """
         kernel.call("landlock_restrict_self", _RESTRICT_SELF, self._fd, 0)
-        with contextlib.suppress(OSError):
-            os.close(self._fd)
+        os.close(self._fd)

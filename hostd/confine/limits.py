@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
-from collections.abc import Mapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # as in kernel.py
+    from collections.abc import Mapping
 
 OOM_SCORE = 500
 """Added to an app's score (proc_pid_oom_score_adj(5)): without it the kernel ended the platform first."""

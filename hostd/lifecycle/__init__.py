@@ -16,7 +16,7 @@ from typing import Any
 
 from hostd.access import Change, unchanged
 from hostd.errors import SupervisorUnavailable
-from hostd.layout import Layout, program_name
+from hostd.layout import Layout
 from hostd.lifecycle import recovery
 from hostd.lifecycle.deploy import Deployer
 from hostd.lifecycle.fetching import fetcher
@@ -27,6 +27,7 @@ from hostd.lifecycle.rounds import Rounds
 from hostd.lifecycle.wanted import Wanted
 from hostd.lifecycle.workers import Workers
 from hostd.models import App, Status, Wish
+from hostd.program_names import program_name
 from hostd.runlog import say
 from hostd.settings import Settings
 from hostd.store import Store

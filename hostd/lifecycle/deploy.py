@@ -7,7 +7,7 @@ from typing import Any
 
 from hostd import bundles
 from hostd.errors import AppFailed
-from hostd.layout import Layout, ReleaseLayout, program_name
+from hostd.layout import Layout, ReleaseLayout
 from hostd.lifecycle import outcomes
 from hostd.lifecycle.draining import Drainer, drained
 from hostd.lifecycle.gate import Gate, Passed
@@ -19,6 +19,7 @@ from hostd.lifecycle.sleeping import Sleeper
 from hostd.lifecycle.takeover import Takeover
 from hostd.lifecycle.told import is_outdated, serves_well
 from hostd.models import App, Asked, Failure, Status, Step, Strategy, Wish
+from hostd.program_names import program_name
 from hostd.runlog import say
 from hostd.settings import Settings
 from hostd.supervisor import Supervisor
@@ -138,7 +139,8 @@ class Deployer:
             self.launcher.await_ready(ticket, app, name, app.port)
             self._serve(ticket, app, app.port)
         else:
-            self.supervisor.stop(name)
+            if state is not None:
+                self.supervisor.stop(name)
             self._serve(ticket, app, self.launcher.start(ticket, app, app.target))
         self.launcher.drop_others(app, app.target, *drained(self.registry.get(app.app_id)))
         return False

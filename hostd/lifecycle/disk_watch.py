@@ -20,9 +20,9 @@ from hostd.lifecycle.deploy import Deployer
 from hostd.lifecycle.families import families
 from hostd.lifecycle.measuring import ANYBODYS, held, used_by_users, used_disk
 from hostd.lifecycle.registry import Registry
-from hostd.lifecycle.watchdog import app_of
 from hostd.models import App, FailureKind
 from hostd.processes import of_user, running
+from hostd.program_names import app_id_of
 from hostd.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ class DiskWatch:
         if uid is not None:
             return of_user(uid)
         states = self.deployer.supervisor.last_states().items()
-        roots = [state.pid for name, state in states if state.pid and app_of(name) == app.app_id]
+        roots = [state.pid for name, state in states if state.pid and app_id_of(name) == app.app_id]
         return set().union(*families(running(), roots).values())
 
 

@@ -13,13 +13,14 @@ from typing import Any
 
 from hostd import bundles
 from hostd.errors import HostdError
-from hostd.layout import Layout, program_name
+from hostd.layout import Layout
 from hostd.lifecycle import outcomes
 from hostd.lifecycle.launching import Launcher
 from hostd.lifecycle.registry import Registry
 from hostd.lifecycle.replicas import Replicas
 from hostd.lifecycle.told import is_outdated
 from hostd.models import App, Draining
+from hostd.program_names import program_name
 from hostd.runlog import say
 from hostd.supervisor import ProcessState
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from hostd import builds, bundles, diagnosis, store
 from hostd.errors import AppFailed
 from hostd.first_session import FirstSession, SessionEnd, open_first_session
-from hostd.layout import Layout, ReleaseLayout, program_name
+from hostd.layout import Layout, ReleaseLayout
 from hostd.lifecycle.installing import Installer
 from hostd.lifecycle.launching import TAIL_LINES, Launcher
 from hostd.lifecycle.registry import Registry, Ticket
 from hostd.models import App, Asked, Failure, Step
+from hostd.program_names import program_name
 from hostd.runlog import say, tail
 from hostd.settings import Settings
 

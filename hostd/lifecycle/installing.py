@@ -10,12 +10,13 @@ from pathlib import Path
 
 from hostd import builds, bundles, diagnosis, programs, store, trees
 from hostd.errors import AppFailed
-from hostd.layout import Layout, ReleaseLayout, build_name
+from hostd.layout import Layout, ReleaseLayout
 from hostd.lifecycle.building import confined_build
 from hostd.lifecycle.owners import Owners
 from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.workers import Slots
 from hostd.models import App, Asked, Step
+from hostd.program_names import build_name
 from hostd.runlog import now, say, tail
 from hostd.settings import Settings
 from hostd.supervisor import ProcessState, Supervisor

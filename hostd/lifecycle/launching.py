@@ -10,7 +10,7 @@ from typing import Any
 from hostd import diagnosis, programs, store
 from hostd.errors import AppFailed, NoFreePort, NoRoom, SecretsUnreadable
 from hostd.health import End, Health, Ports
-from hostd.layout import Layout, owner, parse_program, program_name
+from hostd.layout import Layout
 from hostd.lifecycle import outcomes, temporaries
 from hostd.lifecycle.environment import launch_spec
 from hostd.lifecycle.owners import Owners
@@ -18,6 +18,7 @@ from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.workers import Slots
 from hostd.memory import Room
 from hostd.models import App, Failure, FailureKind, Step
+from hostd.program_names import owner, parse_program, program_name
 from hostd.runlog import say, tail
 from hostd.settings import Settings
 from hostd.supervisor import EXITED, Supervisor

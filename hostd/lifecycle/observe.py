@@ -13,12 +13,13 @@ from hostd import diagnosis
 from hostd.errors import HostdError
 from hostd.health import End
 from hostd.launch import REFUSED
-from hostd.layout import BUILD_PREFIX, Layout, build_name, parse_program, program_name
+from hostd.layout import Layout
 from hostd.lifecycle.deploy import Deployer
 from hostd.lifecycle.launching import TAIL_LINES, describe_exit
 from hostd.lifecycle.registry import Registry
 from hostd.lifecycle.workers import Workers
 from hostd.models import App, Status, Wish
+from hostd.program_names import BUILD_PREFIX, build_name, parse_program, program_name
 from hostd.runlog import say, tail
 from hostd.supervisor import BACKOFF, EXITED, FATAL, STOPPED, ProcessState
 

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 
 from hostd import bundles, static_files, trees
 from hostd.health import Ports
-from hostd.layout import Layout, parse_program, program_name
+from hostd.layout import Layout
 from hostd.lifecycle import outcomes
 from hostd.lifecycle.adoption import adopt_all
 from hostd.lifecycle.registry import Registry
 from hostd.models import App, Status, Wish
+from hostd.program_names import parse_program, program_name
 from hostd.store import BadState, Store, read_json
 from hostd.supervisor import ProcessState
 

@@ -14,12 +14,13 @@ from hostd import bundles, trees
 from hostd.access import Access, Change, unchanged
 from hostd.errors import Conflict, Invalid, UnknownApp, UnknownRelease
 from hostd.health import Ports
-from hostd.layout import AppLayout, Layout, ReleaseLayout, program_name
+from hostd.layout import AppLayout, Layout, ReleaseLayout
 from hostd.lifecycle import outcomes
 from hostd.lifecycle.draining import drains
 from hostd.lifecycle.registry import Registry
 from hostd.lifecycle.wanted import Wanted
 from hostd.models import App, Asked, Deploying, Options, Source, Status, Step, Wish
+from hostd.program_names import program_name
 from hostd.runlog import now, say
 from hostd.scale import Scale
 from hostd.settings import Settings

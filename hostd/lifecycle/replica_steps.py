@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from hostd.errors import AppFailed
-from hostd.layout import Layout, program_name
+from hostd.layout import Layout
 from hostd.lifecycle.launching import Launcher
 from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.replica_plan import Do, Task
 from hostd.models import Failure, FailureKind
+from hostd.program_names import program_name
 from hostd.runlog import say
 from hostd.scale import MAX_REPLICAS, Replica, ReplicaState
 from hostd.supervisor import STOPPED

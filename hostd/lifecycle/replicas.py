@@ -17,13 +17,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from hostd.errors import HostdError, Interrupted
-from hostd.layout import Layout, parse_replica
+from hostd.layout import Layout
 from hostd.lifecycle.launching import Launcher, describe_exit
 from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.replica_plan import SERVING, Task, plan
 from hostd.lifecycle.replica_steps import Steps, all_at_once, name_of
 from hostd.lifecycle.scaling import Scaler
 from hostd.models import App
+from hostd.program_names import parse_replica
 from hostd.runlog import say
 from hostd.scale import Replica, ReplicaState, Scale
 from hostd.store import BadState, read_json

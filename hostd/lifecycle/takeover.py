@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hostd import bundles
-from hostd.layout import Layout, ReleaseLayout, program_name
+from hostd.layout import Layout, ReleaseLayout
 from hostd.lifecycle.launching import Launcher
 from hostd.lifecycle.registry import Registry, Ticket
 from hostd.lifecycle.replicas import Replicas
 from hostd.models import App, Asked, Strategy
+from hostd.program_names import program_name
 from hostd.runlog import say
 from hostd.supervisor import Supervisor
 

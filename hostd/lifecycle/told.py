@@ -7,10 +7,11 @@ handed over to it. So what was started before its app's visibility crossed that 
 from __future__ import annotations
 
 from hostd import viewer
-from hostd.layout import Layout, program_name
+from hostd.layout import Layout
 from hostd.lifecycle.registry import Registry
 from hostd.lifecycle.replica_steps import name_of
 from hostd.models import App
+from hostd.program_names import program_name
 from hostd.store import BadState, read_json
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from hostd import words
 from hostd.errors import HostdError, SupervisorEnds
-from hostd.layout import Layout, parse_program, parse_replica
+from hostd.layout import Layout
 from hostd.lifecycle import confinement, outcomes
 from hostd.lifecycle.deploy import Deployer
 from hostd.lifecycle.families import Census, end
@@ -23,6 +23,7 @@ from hostd.lifecycle.measuring import SHARED_MEMORY, forget_files, used_memory
 from hostd.lifecycle.registry import Registry
 from hostd.models import App, Failure, FailureKind
 from hostd.processes import running
+from hostd.program_names import app_id_of
 from hostd.settings import Settings
 from hostd.supervisor import ProcessState
 
@@ -67,7 +68,7 @@ class Watchdog:
         states = self.deployer.supervisor.last_states()
         found, left = self.census.take(self._roots(states), running())
         for name, state in states.items():
-            app = self.registry.peek(app_of(name)) if state.pid in found else None
+            app = self.registry.peek(app_id_of(name)) if state.pid in found else None
             if app is not None and (failure := self._over(app, found[state.pid])):
                 self._stop(app, name, state.pid, found[state.pid], failure)
         again = {(one.pid, one.born) for one in left}
@@ -77,7 +78,7 @@ class Watchdog:
 
     def _roots(self, states: Mapping[str, ProcessState]) -> dict[int, int | None]:
         """The pid of every program that runs, and the user it runs as if it is an app's."""
-        apps = {state.pid: self.registry.peek(app_of(name)) for name, state in states.items() if state.pid}
+        apps = {state.pid: self.registry.peek(app_id_of(name)) for name, state in states.items() if state.pid}
         return {pid: None if app is None else app.uid for pid, app in apps.items()}
 
     def _over(self, app: App, members: set[int]) -> Failure | None:
@@ -117,9 +118,3 @@ class Watchdog:
 
     def _user(self, app: App) -> int | None:
         return app.uid if self.census.apps is not None else None
-
-
-def app_of(program: str) -> str:
-    """The id of the app that a program runs a release of; '' when it runs none."""
-    parsed = parse_program(program) or parse_replica(program)
-    return parsed[0] if parsed else ""

@@ -202,10 +202,6 @@ WORDS: dict[str, tuple[str, str]] = {
         "The app was killed (signal 9), most likely because the machine had no memory left.",
         "Load less at once, or give the platform more memory; the log may say more.",
     ),
-    "memory_error": (
-        "The app ran out of the memory that it may use.",
-        "Load less at once, or give the app more memory.",
-    ),
     "crashed_raising": (
         "The app ended by {type}: {message}",
         "Its last lines show where.",

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 EN: dict[str, tuple[str, str]] = {
+    "memory_error": (
+        "The app ran out of the memory that it may use.",
+        "Load less at once, or give the app more memory.",
+    ),
     "over_memory": (
         "The app used {used} MB of memory, more than the {limit} MB that it may; it was stopped.",
         "Load less at once, or give the app more memory (memory_mb).",
@@ -32,6 +36,10 @@ EN: dict[str, tuple[str, str]] = {
     ),
 }
 ZH: dict[str, tuple[str, str]] = {
+    "memory_error": (
+        "应用用完了可用的内存。",
+        "请减少一次加载的数据，或者为应用增加内存。",
+    ),
     "over_memory": (
         "应用占用了 {used} MB 内存，超过了 {limit} MB 的上限，已被停止。",
         "减少一次加载的数据量，或调高该应用的内存上限（memory_mb）。",

@@ -14,7 +14,7 @@ def test_only_what_was_changed_is_sent() -> None:
     access = {"visibility": "private", "viewers": ["ann", "bob"], "owner": "carl"}
     at = visit(FakeHostd().add(access=access), "app", id=ID)
     assert widget(at.text_input, "People").value == "ann, bob"
-    assert "Owner: carl." in texts(at)
+    assert widget(at.text_input, "Owner").value == "carl"
     fake = FakeHostd().add(access=access)
     at = visit(fake, "app", id=ID)
     assert "Nothing was changed" in texts(press(at, "Set visibility"))
@@ -24,6 +24,20 @@ def test_only_what_was_changed_is_sent() -> None:
     widget(at.text_input, "Groups").set_value("finance")
     assert "Set. Who may not see it" in texts(press(at, "Set visibility"))
     assert fake.sent == {"visibility": "signed-in", "viewers": "", "viewer_groups": "finance"}
+
+
+def test_an_app_is_given_away_by_its_owner_and_admins() -> None:
+    """A collaborator is told whose it is, and has no field that would be refused."""
+    access = {"visibility": "private", "owner": "carl", "collaborators": ["ann"]}
+    fake = FakeHostd(me={"name": "carl", "role": "publisher", "means": "session"}).add(access=access)
+    at = visit(fake, "app", id=ID)
+    widget(at.text_input, "Owner").set_value("bob")
+    press(at, "Set visibility")
+    assert fake.sent == {"owner": "bob"}
+    fake = FakeHostd(me={"name": "ann", "role": "publisher", "means": "session"}).add(access=access)
+    at = visit(fake, "app", id=ID)
+    assert "Owner: carl." in texts(at)
+    assert not {"Owner", "Collaborators, who may change it"} & {field.label for field in at.text_input}
 
 
 def test_a_secret_link_is_shown_once() -> None:

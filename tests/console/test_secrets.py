@@ -65,6 +65,7 @@ def test_what_hostd_refuses_is_told() -> None:
 def test_a_secret_is_deleted() -> None:
     fake = _app("token", "other")
     at = visit(fake, "app", id=ID)
+    assert "The app runs on without **token**" in texts(at)
     next(button for button in at.button if button.key == "delete_secret_token").click()
     at.run()
     assert fake.secrets == ["other"]
