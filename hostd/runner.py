@@ -13,11 +13,13 @@ process lives.
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import os
 import runpy
 import socket
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _MAX_PACKET = 256 * 1024
 _AT_ONCE = 64
+_PATIENCE = 1.0
+"""Seconds in which the gateway, which has the lock for a moment when it looks, has let it go."""
 
 
 class Handed(socket.socket):
@@ -61,9 +65,7 @@ class Door:
         self._begin = begin
         self._open = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        counter = path.with_name(f"{path.name}.open")
-        self._counter = os.open(counter, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._counter, fcntl.LOCK_EX)  # the gateway may be looking whether somebody has it
+        self._counter = _locked(path.with_name(f"{path.name}.open"))
         self._count(0)
         self._socket = _listen(path)
         self._loop.add_reader(self._socket, self._accept)
@@ -120,6 +122,20 @@ class Door:
         return protocol
 
 
+def _locked(path: Path) -> int:
+    """A descriptor of the file, locked. Waits in the app's event loop, so not for long. Raises OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return descriptor
+        if time.monotonic() > deadline:
+            os.close(descriptor)
+            raise BlockingIOError(errno.EAGAIN, "locked by another process", str(path))
+        time.sleep(0.01)
+
+
 def _listen(path: Path) -> socket.socket:
     """A path of sun_path may have 107 bytes: the folder is named by its descriptor."""
     with suppress(FileNotFoundError):
@@ -142,21 +158,26 @@ def upgrade(protocol: Any, transport: Any, head: bytes) -> None:
         transport.abort()
 
 
-def watch_uvicorn(path: Path) -> None:
-    """Open a Door beside the port of the uvicorn server that Streamlit will start.
+def watch_uvicorn(path: Path, port: str) -> None:
+    """Open a Door beside the uvicorn server that Streamlit will start on ``port``.
 
-    ``Server.startup`` makes its protocols with the same arguments (uvicorn/server.py, 0.30 to 0.54).
+    Whatever else the app serves by uvicorn in its process is none of the gateway's. ``Server.startup``
+    makes its protocols with the same arguments (uvicorn/server.py, 0.30 to 0.54).
     """
     try:
         from uvicorn.server import Server  # noqa: PLC0415  # only where the app's environment has it
     except ImportError:
         return
-    startup = Server.startup
+    startup, is_taken = Server.startup, False
 
     async def startup_with_door(server: Any, sockets: list[socket.socket] | None = None) -> None:
         await startup(server, sockets)
+        nonlocal is_taken
         loop = asyncio.get_running_loop()
-        if not server.started or not isinstance(loop, asyncio.SelectorEventLoop) or server.config.is_ssl:
+        if is_taken or not server.started or str(server.config.port) != port:
+            return
+        is_taken = True
+        if not isinstance(loop, asyncio.SelectorEventLoop) or server.config.is_ssl:
             return
 
         def make() -> Any:
@@ -182,7 +203,7 @@ def main() -> None:
     sys.path[0] = str(Path(program).parent)
     path = os.environ.pop("HOSTD_HAND_OVER", "")
     if path:
-        watch_uvicorn(Path(path))
+        watch_uvicorn(Path(path), os.environ.get("STREAMLIT_SERVER_PORT", ""))
     runpy.run_path(program, run_name="__main__")
 
 

@@ -17,7 +17,7 @@ from hostd.lifecycle.replicas import Replicas
 from hostd.lifecycle.routing import Serving
 from hostd.lifecycle.scaling import Scaler
 from hostd.lifecycle.sleeping import Sleeper
-from hostd.models import App, Route, Status, Wish
+from hostd.models import App, Draining, Route, Status, Wish
 from hostd.scale import Scale
 from hostd.settings import load
 from hostd.store import Store
@@ -122,6 +122,28 @@ def test_a_ping_is_no_visit_and_a_long_request_is_one(bed: Bed, monkeypatch: pyt
     bed.machine.requests |= {9000: 1, 9001: 1}
     bed.sleeper.look(bed.sleep)
     assert bed.asleep() == ["pinged"]
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        {"awake_until": "2999-01-01T00:00:00+00:00"},
+        {"scale": Scale(always_on=True)},
+        {"draining": (Draining(0, 1, 1, "2026-01-01T00:00:00+00:00", "2999-01-01T00:00:00+00:00"),)},
+    ],
+)
+def test_who_left_while_the_app_was_held_counts(bed: Bed, hold: dict[str, Any]) -> None:
+    """The idle time begins when the last visitor has gone, not before what held the app awake began."""
+    bed.add("visited", 3000, **hold)
+    bed.add("left alone", 3000, **hold if "draining" not in hold else {})
+    bed.machine.websockets[9000] = 0 if "draining" in hold else 1  # a drain's are behind its own port
+    bed.sleeper.look(bed.sleep)
+    bed.machine.websockets[9000] = 0
+    over: dict[str, Any] = {"awake_until": None, "scale": Scale(), "draining": ()}
+    for app_id in ("visited", "left alone"):
+        bed.registry.note(None, app_id, **{name: over[name] for name in hold})
+    bed.sleeper.look(bed.sleep)
+    assert bed.asleep() == ["left alone"]
 
 
 def test_the_longest_idle_sleeps_first_for_memory(bed: Bed) -> None:

@@ -106,8 +106,8 @@ class Sleeper:
         for gone in set(self._active) - {app.app_id for app in serving}:
             self._active.pop(gone, None)
             self._busy_since.pop(gone, None)
-        idle = [(app, self._idle(app, now)) for app in serving if self._may_sleep(app)]
-        return sorted(idle, key=lambda one: -one[1])
+        idle = [(app, self._idle(app, now)) for app in serving]  # a visit counts also while one may not sleep
+        return sorted((one for one in idle if self._may_sleep(one[0])), key=lambda one: -one[1])
 
     def _idle(self, app: App, now: float) -> float:
         if app.port is not None and self._is_visited(app, app.port, now):
@@ -115,7 +115,11 @@ class Sleeper:
         return now - max(self._active.setdefault(app.app_id, now), self.visits.last_seen(app.app_id))
 
     def _is_visited(self, app: App, port: int, now: float) -> bool:
-        """An open WebSocket; or a request that takes its time: others count when they come."""
+        """An open WebSocket, or a request that takes its time: others count when they come. And a release
+        that drains: it ends with its last session.
+        """
+        if any(not old.ended for old in app.draining):
+            return True
         if not self._busy(app, port):
             self._busy_since.pop(app.app_id, None)
             return False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import os
 import signal
 import socket
@@ -12,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -24,13 +27,24 @@ from hostd.gateway import GatewayOptions
 from hostd.gateway.hand_over import HandOver
 from hostd.lifecycle.environment import RUNNER
 from hostd.models import Route, Status
+from hostd.runner import Door
 
 from .conftest import Running, running
 from .wire import UPGRADE, closed_port, get, visit, wait_until
 
 SCRIPT = """
-import sys
+import os, sys, threading, uvicorn
 import streamlit as st
+
+@st.cache_resource
+def another_server():
+    async def hello(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hello"})
+    config = uvicorn.Config(hello, port=int(os.environ["ANOTHER_PORT"]), lifespan="off")
+    threading.Thread(target=uvicorn.Server(config).run, daemon=True).start()
+
+another_server()
 st.write(f"{sys.argv} {sys.path[0]} {st.context.ip_address} {st.context.headers.get('Host')}")
 """
 HOST = "visitor.example:8080"
@@ -44,6 +58,7 @@ class App:
 
     port: int
     folder: Path
+    another: int
 
     @property
     def options(self) -> GatewayOptions:
@@ -60,7 +75,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     folder = tmp_path_factory.mktemp("app")
     (folder / "app.py").write_text(SCRIPT)
     (folder / "uvloop.py").write_text("raise ModuleNotFoundError")  # apps' own venvs have none
-    port = closed_port()
+    port, another = closed_port(), closed_port()
     (folder / str(port)).mkdir()
     environment = {
         "PATH": os.environ["PATH"],
@@ -68,6 +83,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         "PYTHONPATH": str(folder),
         "HOSTD_HAND_OVER": str(folder / str(port) / "door"),
         "STREAMLIT_SERVER_PORT": str(port),
+        "ANOTHER_PORT": str(another),
         "STREAMLIT_SERVER_ADDRESS": "127.0.0.1",
         "STREAMLIT_SERVER_BASE_URL_PATH": "apps/bench",
         "STREAMLIT_SERVER_HEADLESS": "true",
@@ -79,7 +95,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             wait_until((folder / str(port) / "door.open").exists, "the runner", 60)
-            yield App(port, folder)
+            yield App(port, folder, another)
         finally:
             process.kill()
 
@@ -161,6 +177,30 @@ def test_a_proxys_connection_stays_the_gateways(
     with session(door.port, STREAM, *headers, ip=ip) as tunneled:
         rerun(tunneled)
         assert door.protocol.gateway.pool.tunnels(app.port) == 1
+
+
+def test_another_server_in_the_apps_process_is_left_alone(app: App, door: Running) -> None:
+    """An app may serve something of its own by uvicorn: it answers, and the door stays Streamlit's."""
+    with session(door.port) as handed:
+        rerun(handed)  # the script starts it
+        wait_until(lambda: not refuses(app.another), "another server")
+        answer = httpx.get(f"http://127.0.0.1:{app.another}/", timeout=30, trust_env=False)
+        assert (answer.status_code, answer.text) == (200, "hello")
+        with session(door.port) as second:
+            rerun(second)
+            assert HandOver(app.folder).open(app.port) == 2
+
+
+def test_a_lock_that_somebody_keeps_is_not_waited_for(tmp_path: Path) -> None:
+    """A child that the last process left behind may have it for ever; the app must start all the same."""
+
+    async def opened() -> None:
+        Door(tmp_path / "door", list, print)
+
+    with (tmp_path / "door.open").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError, match=r"door\.open"):
+            asyncio.run(opened())
 
 
 def test_a_session_survives_the_gateways_death(app: App) -> None:
