@@ -88,6 +88,15 @@ def sweep() -> None:
         _remove(group)
 
 
+def lineage() -> list[str]:
+    """The folder of this process's cgroup, and those above it as far as they are seen; none without v2."""
+    folder, found = _own(), []
+    while folder and os.path.exists(f"{folder}/cgroup.procs"):
+        found.append(folder)
+        folder = os.path.dirname(folder)
+    return found
+
+
 def keep_swept(closing: Event) -> None:
     """Sweep every few seconds until ``closing``."""
     while not closing.wait(_SWEEP_SECONDS):

@@ -186,15 +186,21 @@ def test_make_room(bed: Bed) -> None:
 
 
 def test_memory_of_machine_and_container(tmp_path: Path) -> None:
-    """The less of what the machine has and what the cgroup leaves."""
+    """The least of what the machine has and what the cgroups leave that hostd is in."""
     meminfo, cgroup = tmp_path / "meminfo", tmp_path / "cgroup"
     meminfo.write_text("MemTotal:  8000 kB\nMemAvailable:    4000 kB\n")
-    assert memory.available(meminfo, cgroup) == 4000 * 1024
+    assert memory.available(meminfo, [cgroup]) == 4000 * 1024
     cgroup.mkdir()
     (cgroup / "memory.current").write_text("2000\n")
     (cgroup / "memory.stat").write_text("anon 5\ninactive_file 700\n")
     (cgroup / "memory.max").write_text("max\n")
-    assert memory.available(meminfo, cgroup) == 4000 * 1024
+    assert memory.available(meminfo, [cgroup]) == 4000 * 1024
     (cgroup / "memory.max").write_text("3000\n")
-    assert memory.available(meminfo, cgroup) == 1700
+    assert memory.available(meminfo, [cgroup]) == 1700
+    older = tmp_path / "v1"
+    older.mkdir()
+    (older / "memory.usage_in_bytes").write_text("2000\n")
+    (older / "memory.stat").write_text("inactive_file 9\ntotal_inactive_file 100\n")
+    (older / "memory.limit_in_bytes").write_text("2500\n")
+    assert memory.available(meminfo, [cgroup, older]) == 600
     assert memory.available() > MB

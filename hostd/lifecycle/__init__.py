@@ -87,6 +87,7 @@ class Lifecycle:
     def wake(self, app_id: str) -> None:
         """A visitor came to an app that sleeps. Raises UnknownApp, NoFreePort, NoRoom."""
         if self.registry.get(app_id).status is Status.SLEEPING:
+            self.deployer.launcher.slots.hurry(app_id)
             self._wake(app_id, "a visitor came")
 
     def keep_awake(self, app_id: str, minutes: float) -> App:

@@ -56,12 +56,13 @@ class Workers:
 
 
 class Slots:
-    """At most ``limit`` holders at once; the others wait in the order they came."""
+    """At most ``limit`` holders at once; the others wait in the order they came, visitors' apps first."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._changed = threading.Condition()
-        self._queue: deque[object] = deque()
+        self._queue: deque[Ticket] = deque()
+        self._urgent: set[str] = set()
         self._held = 0
 
     @property
@@ -73,6 +74,12 @@ class Slots:
     def queued(self) -> int:
         """How many wait."""
         return len(self._queue)
+
+    def hurry(self, app_id: str) -> None:
+        """Somebody waits for this app: until it has its next slot, it goes before those of nobody."""
+        with self._changed:
+            self._urgent.add(app_id)
+            self._changed.notify_all()
 
     @contextmanager
     def hold(self, ticket: Ticket, on_wait: Callable[[int], None] = lambda _: None) -> Iterator[None]:
@@ -89,20 +96,23 @@ class Slots:
                 self._changed.notify_all()
 
     def _take(self, ticket: Ticket, on_wait: Callable[[int], None]) -> None:
-        me = object()
         with self._changed:
-            self._queue.append(me)
+            self._queue.append(ticket)
             ahead = len(self._queue) - 1 + self._held
         try:
             if ahead >= self.limit:
                 on_wait(ahead)
             with self._changed:
-                while self._queue[0] is not me or self._held >= self.limit:
+                while self._next() is not ticket or self._held >= self.limit:
                     ticket.check()
-                    self._changed.wait(0.2)
+                    self._changed.wait(0.2 if self._next() is ticket else 1.0)
                 ticket.check()
                 self._held += 1
         finally:
             with self._changed:
-                self._queue.remove(me)
+                self._queue.remove(ticket)
+                self._urgent.discard(ticket.app_id)
                 self._changed.notify_all()
+
+    def _next(self) -> Ticket:
+        return next((one for one in self._queue if one.app_id in self._urgent), self._queue[0])
