@@ -108,9 +108,14 @@ class Layout:
         """uv's cache, unless UV_CACHE_DIR names another."""
         return self.root / "cache" / "uv"
 
+    @property
+    def own_caches(self) -> Path:
+        """A folder for each app that builds code."""
+        return self.root / "cache" / "own"
+
     def own_cache(self, app_id: str) -> Path:
-        """The cache of an app's own builder."""
-        return self.root / "cache" / "own" / app_id
+        """The cache of an app's own builder; goes with the app."""
+        return self.own_caches / app_id
 
     @property
     def git(self) -> Path:

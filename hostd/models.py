@@ -37,7 +37,6 @@ class Wish(StrEnum):
 class FailureKind(StrEnum):
     """Why an app, or one of its releases, failed."""
 
-    BUNDLE_INVALID = "bundle_invalid"
     PYTHON_UNAVAILABLE = "python_unavailable"
     RESOLVE_FAILED = "resolve_failed"
     BUILD_FAILED = "build_failed"

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 from tests.platform import HELLO, Platform
+from tests.session import Session
+
+SECRETIVE = b'import streamlit as st\nst.text(st.secrets["word"])\n'
 
 
 def original(folder: Path, app_id: str, status: str) -> Path:
@@ -27,21 +31,39 @@ def original(folder: Path, app_id: str, status: str) -> Path:
     return app
 
 
+def is_private(path: Path, app: Path) -> bool:
+    """Whether the app alone reads it: by its owner and mode, or by what lies around everything of hostd's."""
+    if os.geteuid() != 0:
+        return app.parent.stat().st_mode & 0o077 == 0
+    uid = json.loads((app / "meta.json").read_text())["uid"]
+    return path.stat().st_uid == uid and path.stat().st_mode & 0o077 == 0
+
+
 def test_folders_of_streamlit_host_are_adopted() -> None:
     """With ids, names, files and logs; what ran runs again, what was stopped stays so, bad ones are left."""
     platform = Platform(pool=6)
     runs = original(platform.data, "3f9a2c1b", "running")
     rests = original(platform.data, "my_App.2", "stopped")
     bad = original(platform.data, "bad-one", "running")
+    (runs / "app.py").write_bytes(SECRETIVE)
+    for hidden, file, text in ((".streamlit", "secrets.toml", 'word = "sesame"\n'), (".git", "config", "")):
+        (runs / hidden).mkdir()
+        (runs / hidden / file).write_text(text)
     (bad / "meta.json").write_text("{ half")
     try:
         platform.start()
         app = platform.wait("3f9a2c1b", "running")
         assert (app["name"], app["created_at"]) == ("老应用", "2024-05-01T08:00:00+00:00")
         assert platform.serves("3f9a2c1b")
-        assert (runs / "app.py").read_bytes() == HELLO
+        assert (runs / "app.py").read_bytes() == SECRETIVE
         assert (runs / "venv.original" / "bin" / "python").exists()
-        assert (runs / "releases" / "1" / "bundle" / "notes.csv").exists()
+        bundle_folder = runs / "releases" / "1" / "bundle"
+        assert (bundle_folder / "notes.csv").exists()
+        assert (runs / ".git" / "config").exists()
+        session = Session(f"{platform.url}/apps/3f9a2c1b")
+        assert session.run() == ["sesame"]
+        session.close()
+        assert is_private(bundle_folder / ".streamlit" / "secrets.toml", runs)
         assert "an old line" in platform.logs("3f9a2c1b")
         (release,) = platform.api.get("/apps/3f9a2c1b/releases").json()
         assert (release["release"], release["state"]) == (1, "active")

@@ -170,7 +170,10 @@ def test_a_package_that_is_source_only_needs_leave(platform: Platform) -> None:
     platform.wait(app_id, "running")
     venv = root_of(platform, app_id) / "releases" / "2" / "venv"
     assert venv.stat().st_uid == uid_of(platform, app_id) + 1
-    platform.api.delete(f"/apps/{app_id}")
+    own = platform.data / "cache" / "own" / app_id
+    assert own.is_dir()
+    assert platform.api.delete(f"/apps/{app_id}").status_code == 200
+    until(lambda: not own.exists(), 10, what="the builder's cache of a deleted app")
 
 
 SETUP = """

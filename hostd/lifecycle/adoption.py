@@ -25,6 +25,8 @@ from hostd.store import BadState, Store, read_json
 log = logging.getLogger(__name__)
 _RAN = ("running", "starting", "installing")
 _OURS = {"app.py", "requirements.txt", "meta.json", "run.log", "releases", "home", "venv", "venv.original"}
+_HIDDEN = ".streamlit"
+"""Streamlit's configuration and secrets: of the hidden entries the one that an app needs."""
 
 
 def adopt_all(layout: Layout, store: Store) -> list[str]:
@@ -52,7 +54,7 @@ def _adopt(folder: AppLayout, store: Store, meta: Mapping[str, Any]) -> None:
         asked = Asked(release=1, created_at=now(), source=Source(), note="adopted from streamlit_host")
         bundles.lay_down(folder, 1, upload, asked)
     for entry in folder.root.iterdir():
-        if entry.name not in _OURS and not entry.name.startswith("."):
+        if entry.name == _HIDDEN or not (entry.name in _OURS or entry.name.startswith(".")):
             entry.rename(release.bundle / entry.name)
     if (venv := folder.root / "venv").is_dir() and not venv.is_symlink():
         venv.rename(folder.root / "venv.original")

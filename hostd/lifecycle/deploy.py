@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hostd import bundles
+from hostd import bundles, trees
 from hostd.errors import AppFailed
 from hostd.layout import Layout, ReleaseLayout
 from hostd.lifecycle import outcomes
@@ -165,12 +165,13 @@ class Deployer:
         return False
 
     def remove(self, app: App) -> bool:
-        """Take everything of the app's away: programs, ports, folder."""
+        """Take everything of the app's away: programs, ports, its builder's cache, last its folder."""
         self.registry.serve(app.app_id, None)
         self.installer.forget(app.app_id)
         self.replicas.end(app.app_id)
         self.launcher.drop_others(app)
         self.launcher.owners.end(app, files=True)
+        trees.delete(self.layout.own_cache(app.app_id))
         outcomes.take_away(self.layout.app(app.app_id).root)
         self.registry.drop(app.app_id)
         return False

@@ -25,12 +25,21 @@ def take_in(layout: Layout, store: Store, registry: Registry) -> None:
     for entry in layout.apps.iterdir():
         if entry.name.startswith((".new-", ".deleted-")):
             trees.delete(entry)
+    _sweep_own_caches(layout)
     for app_id in adopt_all(layout, store):
         log.info("app %s is adopted from streamlit_host", app_id)
     registry.load()
     for app_id in registry.ids():
         _sweep_releases(layout, registry, app_id)
     _sweep_statics(layout, registry)
+
+
+def _sweep_own_caches(layout: Layout) -> None:
+    """Those of apps that are no more: a new app of that name would not own what is in it."""
+    with contextlib.suppress(FileNotFoundError):
+        for cache in list(layout.own_caches.iterdir()):
+            if not layout.app(cache.name).root.is_dir():
+                trees.delete(cache)
 
 
 def _sweep_releases(layout: Layout, registry: Registry, app_id: str) -> None:
