@@ -70,6 +70,11 @@ class AppLayout:
         return self.root / "home"
 
     @property
+    def keep_awake(self) -> Path:
+        """The file that the app touches while it works, so that it does not sleep."""
+        return self.home / "keep-awake"
+
+    @property
     def secrets(self) -> Path:
         """The folder of the app's secrets (see hostd/vault)."""
         return self.root / "secrets"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -91,6 +92,19 @@ def bed(tmp_path: Path) -> Bed:
     room = memory.Room(settings.memory_reserve_mb, lambda: machine.left)
     sleeper = Sleeper(**rooms, replicas=replicas, visits=machine, room=room, pause=0)
     return Bed(machine, registry, sleeper)
+
+
+def test_an_app_that_works_says_so(bed: Bed) -> None:
+    """Its idle time counts from when it touched its file, as from a visit."""
+    half_an_hour = 1800.0
+    for app_id, ago in (("works", 60), ("worked", half_an_hour + 60), ("visited", half_an_hour + 60)):
+        bed.add(app_id, 60 if app_id == "visited" else 1e4)
+        file = bed.sleeper.layout.app(app_id).keep_awake
+        file.parent.mkdir()
+        file.touch()
+        os.utime(file, (time.time() - ago,) * 2)
+    bed.sleeper.look(bed.sleep)
+    assert bed.asleep() == ["worked"]
 
 
 def test_idle_time(bed: Bed) -> None:

@@ -158,6 +158,40 @@ def test_keep_awake(platform: Platform, app_id: str) -> None:
         assert_problem(answer, 422, "minutes")
 
 
+WORKING = b"""
+import os, pathlib, threading, time
+import streamlit as st
+
+def work():
+    while not pathlib.Path(os.environ["STREAMLIT_APP_STORAGE"], "done").exists():
+        pathlib.Path(os.environ["STREAMLIT_APP_KEEP_AWAKE"]).touch()
+        time.sleep(0.05)
+
+if "work" not in [thread.name for thread in threading.enumerate()]:
+    threading.Thread(target=work, name="work", daemon=True).start()
+st.title("working")
+"""
+
+
+def test_an_app_that_works_in_the_background(platform: Platform) -> None:
+    """Nobody visits it, and it does not sleep before it is through."""
+    app_id = platform.running("worker", WORKING, **LATER)
+    session = Session(f"{platform.url}/apps/{app_id}")
+    try:
+        assert session.run()
+    finally:
+        session.close()
+    awake = platform.data / "apps" / app_id / "home" / "keep-awake"
+    until(awake.exists, what="the app's first sign of work")
+    platform.api.patch(f"/apps/{app_id}", data={"idle_minutes": "0.02"})
+    begun = awake.stat().st_mtime
+    until(lambda: awake.stat().st_mtime > begun + 5, 30, what="five seconds of work")
+    assert platform.app(app_id)["status"] == "running"
+    (awake.parent / "storage" / "done").touch()
+    platform.wait(app_id, "sleeping")
+    platform.api.delete(f"/apps/{app_id}")
+
+
 def test_stop_and_start_of_a_sleeper(platform: Platform, app_id: str) -> None:
     """A sleeping app can be stopped, is then not woken, and can be started."""
     asleep(platform, app_id)

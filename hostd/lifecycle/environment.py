@@ -72,6 +72,7 @@ def _environment(settings: Settings, app: App, layout: AppLayout, asked: Asked, 
         "STREAMLIT_SERVER_COOKIE_SECRET": app.cookie_secret,
         "STREAMLIT_CLIENT_TOOLBAR_MODE": "viewer",
         "STREAMLIT_APP_STORAGE": str(layout.home / "storage"),
+        "STREAMLIT_APP_KEEP_AWAKE": str(layout.keep_awake),
         "HOSTD_APP_ROOT": str(release.bundle),
         "HOME": str(layout.home),
         "TMPDIR": str(temporary(layout, port)),
@@ -108,7 +109,8 @@ OURS = frozenset(
         *STREAMLIT,
         *("STREAMLIT_SERVER_PORT", "STREAMLIT_SERVER_BASE_URL_PATH", "STREAMLIT_SERVER_COOKIE_SECRET"),
         "STREAMLIT_SERVER_TRUSTED_USER_HEADERS",
-        *("STREAMLIT_CLIENT_TOOLBAR_MODE", "STREAMLIT_APP_STORAGE", "HOME", "VIRTUAL_ENV", "PATH"),
+        *("STREAMLIT_CLIENT_TOOLBAR_MODE", "STREAMLIT_APP_STORAGE", "STREAMLIT_APP_KEEP_AWAKE"),
+        *("HOME", "VIRTUAL_ENV", "PATH"),
     )
 )
 """Names that hostd sets for every app, so that an app's own environment can't."""

@@ -6,6 +6,7 @@ Also when memory runs short: then the app that was left alone longest sleeps fir
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -112,7 +113,16 @@ class Sleeper:
     def _idle(self, app: App, now: float) -> float:
         if app.port is not None and self._is_visited(app, app.port, now):
             self._active[app.app_id] = now
-        return now - max(self._active.setdefault(app.app_id, now), self.visits.last_seen(app.app_id))
+        active = max(self._active.setdefault(app.app_id, now), self.visits.last_seen(app.app_id))
+        return min(now - active, self._since_it_worked(app))
+
+    def _since_it_worked(self, app: App) -> float:
+        """Seconds since the app itself said so: it reaches no call of hostd's (hostd/confine/landlock.py)."""
+        try:
+            touched = os.lstat(self.layout.app(app.app_id).keep_awake).st_mtime
+        except OSError:
+            return float("inf")
+        return max(0.0, time.time() - touched)
 
     def _is_visited(self, app: App, port: int, now: float) -> bool:
         """An open WebSocket, or a request that takes its time: others count when they come. And a release
