@@ -21,7 +21,7 @@ from hostd import __version__, builds, cgroups, first_admin, problems, uids
 from hostd.api import Api
 from hostd.api.sign_in import SignInPages
 from hostd.framing import Unframed
-from hostd.gateway import protocol_class
+from hostd.gateway import descriptors, protocol_class
 from hostd.guard import Guard
 from hostd.house import House, build
 from hostd.layout import Layout
@@ -106,6 +106,7 @@ def _announce_console(house: House, interval: float = 0.1) -> None:
 def serve() -> None:
     """Run the service until SIGTERM. What ``python -m hostd serve`` does."""
     settings = load()
+    descriptors.raise_limit()
     house = build(settings)
     _log_to(house.layout)
     log.info("hostd %s on %s:%s, data in %s", __version__, settings.bind, settings.port, settings.data)

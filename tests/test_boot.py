@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import httpx
@@ -11,6 +13,8 @@ import pytest
 
 from .platform import Platform, assert_problem, until
 
+FEW_DESCRIPTORS = ["sh", "-c", 'ulimit -Sn 1024; exec "$@"', "sh"]
+"""In front of a command: it begins as under a login shell."""
 PAGE = {"Accept": "text/html"}
 
 
@@ -37,6 +41,7 @@ class Apps(NamedTuple):
 def apps() -> Iterator[Apps]:
     """All of them, before anything went down."""
     platform = Platform(pool=8)
+    platform.command = [*FEW_DESCRIPTORS, *platform.command]
     try:
         platform.start()
         made = Apps(
@@ -52,6 +57,24 @@ def apps() -> Iterator[Apps]:
         yield made
     finally:
         platform.close()
+
+
+def descriptors(pid: int) -> tuple[int, int]:
+    """How many a process may have open: soft and hard (proc_pid_limits(5))."""
+    text = Path(f"/proc/{pid}/limits").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("Max open files"))
+    return int(line.split()[3]), int(line.split()[4])
+
+
+def test_descriptors(apps: Apps) -> None:
+    """hostd takes as many as it may, for its visitors; nobody else has more by that."""
+    platform = apps.platform
+    assert platform.process is not None
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    pids = (platform.pid("hostd"), platform.process.pid, platform.app(apps.ran)["pid"])
+    most = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
+    assert [descriptors(pid)[0] for pid in pids] == [most, 4096, 4096]
+    assert descriptors(pids[2]) == (4096, 4096)
 
 
 def test_after_a_boot(apps: Apps) -> None:

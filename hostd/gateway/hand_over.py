@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hostd.gateway.affinity import Target
-from hostd.gateway.exchange import Exchange
 from hostd.gateway.head import Head
 from hostd.gateway.paths import Place
+from hostd.gateway.upgrade import Upgrade
 
 if TYPE_CHECKING:
     from hostd.gateway.visitor import Visitor
@@ -84,7 +84,7 @@ def _at_once(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
-class HandedOver(Exchange):
+class HandedOver(Upgrade):
     """A WebSocket's request whose answer the app will give itself."""
 
     def start(self) -> None:

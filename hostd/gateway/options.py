@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hostd.access import Viewer
+from hostd.gateway.descriptors import for_connections
 from hostd.origins import Origins
 
 
@@ -29,6 +30,8 @@ class GatewayOptions:
     ``X-Forwarded-*`` is appended to; everybody else's is replaced. ``head_timeout`` is how long an app
     may take until its answer's head; bodies and WebSockets have no limit. ``idle_timeout`` is how long
     an unused connection to an app is kept: below uvicorn's 5 s, so that the app never closes first.
+    ``max_connections_per_app`` is per process, and of requests: WebSockets have ``max_tunnels_per_app``.
+    ``max_sockets`` is how many connections there may be at all, visitors' and to apps (see ``Pool``).
     ``hand_over`` is the folder with the sockets of the apps' runners, None when they have none.
     ``wake_hold`` is how long a request is held for an app that starts. ``whose`` tells from a Cookie field
     who is looking; it is asked at every request for an app that is not public, and again every ``recheck``
@@ -49,6 +52,8 @@ class GatewayOptions:
     shutdown_grace: float = 0.3
     wake_hold: float = 20.0
     max_connections_per_app: int = 500
+    max_tunnels_per_app: int = 5_000
+    max_sockets: int = field(default_factory=for_connections)
     hand_over: Path | None = None
     whose: Callable[[bytes], Viewer | None] = nobody
     is_one_sign_in: Callable[[bytes], bool] = mixes_none

@@ -30,6 +30,7 @@ class Trouble(StrEnum):
     SILENT = "silent"
     BUSY = "busy"
     NO_ROOM = "no_room"
+    NO_PORT = "no_port"
     FULL = "full"
     UNKNOWN = "unknown"
     SIGN_IN = "sign_in"

@@ -1,4 +1,4 @@
-"""The connections to all apps: resting ones for the next request, a limit per app, a watch on the silent."""
+"""The connections to all apps: resting ones for the next request, limits, a watch on the silent."""
 
 from __future__ import annotations
 
@@ -22,10 +22,18 @@ logger = logging.getLogger(__name__)
 
 
 class Pool:
-    """Keyed by port: one port is one app. Used from one event loop only."""
+    """Keyed by port: one port is one process of an app. Used from one event loop only.
+
+    Of all sockets (``max_sockets``) tunnels may take three quarters, and everything to apps seven eighths, so
+    that the API and the console can still be asked; those of one process no more than half the tunnels'.
+    """
 
     def __init__(self, options: GatewayOptions) -> None:
         self._options = options
+        self._for_tunnels = options.max_sockets * 3 // 4
+        self._for_apps = options.max_sockets * 7 // 8
+        self._for_visitors = options.max_sockets
+        self._tunnels_each = min(options.max_tunnels_per_app, self._for_tunnels // 4)
         self._idle: defaultdict[int, list[Upstream]] = defaultdict(list)
         self._open: Counter[int] = Counter()
         self._tunnels: Counter[int] = Counter()
@@ -60,8 +68,10 @@ class Pool:
         return None
 
     def connect(self, port: int, exchange: Exchange) -> bool:
-        """Make a connection, and hand it to ``exchange`` later; False when the app has too many."""
-        if self._open[port] >= self._options.max_connections_per_app:
+        """Make a connection, and hand it to ``exchange`` later; False when there are too many."""
+        if self._open[port] - self._tunnels.get(port, 0) >= self._options.max_connections_per_app:
+            return False
+        if exchange.target.app_id and self._sockets(len(exchange.client.connections)) >= self._for_apps:
             return False
         self._open[port] += 1
         loop = asyncio.get_running_loop()
@@ -70,6 +80,18 @@ class Pool:
         task.add_done_callback(partial(self._connect_done, exchange))
         self._watch(loop)
         return True
+
+    def takes_tunnel(self, port: int, connections: int) -> bool:
+        """Whether there may be one tunnel more; ``connections`` is how many uvicorn counts, as below."""
+        return self.tunnels(port) < self._tunnels_each and self._sockets(connections) < self._for_tunnels
+
+    def takes_visitor(self, connections: int) -> bool:
+        """Whether there may be one visitor more. They are among ``connections``."""
+        return self._sockets(connections) <= self._for_visitors
+
+    def _sockets(self, connections: int) -> int:
+        """uvicorn counts visitors and connections to apps, not those being made, nor tunnels' far ends."""
+        return connections + len(self._connecting) + self._tunnels.total()
 
     async def _connect(self, loop: asyncio.AbstractEventLoop, port: int, exchange: Exchange) -> None:
         make = partial(Upstream, self, port, exchange.client.server_state)

@@ -21,6 +21,7 @@ from hostd.gateway.shared_file import SharedFile
 from hostd.gateway.squeezed import Squeezed, squeezes
 from hostd.gateway.turns import Reply, Turn
 from hostd.gateway.unchanged import Unchanged
+from hostd.gateway.upgrade import Upgrade
 from hostd.models import Route, Status
 
 _PLAIN, _SHARED, _CONSOLE = Kind.PLAIN, Kind.SHARED, Kind.CONSOLE
@@ -168,8 +169,8 @@ class GatewayProtocol(Reading):
         return kind(self, head, place, target, request, keep_alive=head.keep_alive)
 
     def _kind(self, head: Head, place: Place, target: Target) -> type[Exchange]:
-        if head.websocket and self.gateway.hand_over.wanted(self, head, place, target):
-            return HandedOver
+        if head.websocket:
+            return HandedOver if self.gateway.hand_over.wanted(self, head, place, target) else Upgrade
         return Squeezed if squeezes(head, place) else Unchanged
 
     def _console(self, head: Head, place: Place) -> Turn:

@@ -16,6 +16,7 @@ from hostd.gateway.head import MAX_HEAD, Field, Head
 from hostd.gateway.pages import problem
 from hostd.gateway.refusal import Refused
 from hostd.gateway.repeats import Repeats
+from hostd.gateway.turned_away import CROWDED, TurnedAway
 from hostd.gateway.turns import Reply
 from hostd.gateway.visitor import Visitor
 
@@ -41,6 +42,12 @@ class Reading(Visitor):
         self._repeats = Repeats()
         self._last_head: Head | None = None
         self._heads = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        """A visitor connected; the rest of the service keeps some descriptors."""
+        super().connection_made(transport)
+        if not self.gateway.pool.takes_visitor(len(self.connections)):
+            TurnedAway(self, self._encode(None, CROWDED, close=True))
 
     # Bytes in
 

@@ -50,12 +50,18 @@ TEXTS: dict[tuple[str, str], Text] = {
         "No answer yet", "The app took too long to answer. It is tried again.", "no answer"
     ),
     ("zh", "silent"): Text("仍无响应", "应用响应时间过长，正在重试。", "无响应"),
-    ("en", "busy"): Text("Very busy", "The app has too many visitors just now. It is tried again.", "busy"),
-    ("zh", "busy"): Text("访问繁忙", "当前访问该应用的人太多，正在重试。", "繁忙"),
+    ("en", "busy"): Text("Very busy", "There are too many visitors just now. It is tried again.", "busy"),
+    ("zh", "busy"): Text("访问繁忙", "当前访问的人太多，正在重试。", "繁忙"),
     ("en", "no_room"): Text(
         "No room just now", "The machine has no memory left for one more app. It is tried again.", "waiting"
     ),
     ("zh", "no_room"): Text("暂无空间", "服务器内存不足，暂时无法再启动应用，正在重试。", "等待中"),
+    ("en", "no_port"): Text(
+        "No port just now",
+        "All ports for apps are taken, so it can't be started. It is tried again.",
+        "waiting",
+    ),
+    ("zh", "no_port"): Text("暂无端口", "应用端口已全部占用，暂时无法启动应用，正在重试。", "等待中"),
     ("en", "full"): Text(
         "Every place is taken",
         "As many people use the app as it has room for. It opens here as soon as somebody leaves.",

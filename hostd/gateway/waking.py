@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hostd.errors import NoRoom
+from hostd.errors import NoFreePort, NoRoom
 from hostd.gateway.affinity import choose
 from hostd.gateway.page import is_page
 from hostd.gateway.pages import Trouble
@@ -76,6 +76,9 @@ class Waking:
         except NoRoom as error:
             logger.warning("%s can't be woken: %s", app_id, error)
             trouble = Trouble.NO_ROOM
+        except NoFreePort as error:
+            logger.warning("%s can't be woken: %s", app_id, error)
+            trouble = Trouble.NO_PORT
         except Exception:
             logger.exception("%s can't be woken", app_id)
             trouble = Trouble.UNREACHABLE

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hostd.errors import NoFreePort, NoRoom
 from hostd.gateway.pages import Trouble
 from hostd.gateway.texts import TEXTS
 from hostd.language import LANGUAGES, preferred_language
@@ -51,6 +52,37 @@ def test_a_browser_gets_a_page(gateway: StartGateway, status: Status, language: 
     assert refresh(page) == (2 if status in HOPEFUL else 30)
     assert answer.one("retry-after") == str(refresh(page)).encode()
     assert not re.search(r"""(?:src|href)=|url\(|@import|<script""", page)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    ("error", "trouble"),
+    [
+        (NoRoom("no memory"), Trouble.NO_ROOM),
+        (NoFreePort("All ports are taken."), Trouble.NO_PORT),
+        (OSError("something else"), Trouble.UNREACHABLE),
+    ],
+)
+def test_a_wake_that_can_not_be(
+    gateway: StartGateway,
+    caplog: pytest.LogCaptureFixture,
+    language: str,
+    error: Exception,
+    trouble: Trouble,
+) -> None:
+    """The page says why, and comes back; what is known to happen leaves no traceback in the log."""
+
+    def wake(_app_id: str) -> None:
+        raise error
+
+    door = gateway({"x": Route(Status.SLEEPING, None, "X", wakes=True)}, fresh=True)
+    door.protocol.gateway.waking.wake_by(wake)
+    answer = ask(door.port, get("/apps/x/", BROWSER, f"Accept-Language: {language}"))
+    assert (answer.status, answer.one("retry-after")) == (503, b"2")
+    assert TEXTS[language, trouble].title in answer.body.decode()
+    assert refresh(answer.body.decode()) == 2
+    (record,) = [record for record in caplog.records if "can't be woken" in record.message]
+    assert (record.exc_info is None) == (trouble is not Trouble.UNREACHABLE)
 
 
 @pytest.mark.parametrize("status", list(Status))
