@@ -216,12 +216,12 @@ class Route:
     behind ``port``, and ``draining`` the ports of older ones whose sessions go on, newest first.
     ``streamlit`` is the version behind ``port`` ('1.67.0'), which decides what the page can be told, and
     ``static`` the key of the platform's copy of its files for browsers, '' when there is none. ``generation``
-    changes with each process of the app. ``wakes``: nothing answers now, but a request that is held will be
-    answered: the app sleeps, or starts again. ``replicas`` are the active release's processes that take new
-    sessions, by number; empty when there is none but ``port``. ``leaving`` are the processes beside these,
-    and beside ``draining``, whose sessions go on, by release and number. ``sessions_per_replica`` is the
-    limit of each, None for none. ``pids`` are by port, where there is more than one. ``access`` says who may
-    see it; None: everybody, and then the app is not told who looks; else with ``viewer_key``.
+    changes with each process. ``wakes``: nothing answers now, but a request that is held will be answered:
+    the app sleeps, or starts again. ``grows``: when every process is full there will be one more.
+    ``replicas`` are the active release's processes that take new sessions, by number; empty when there is
+    none but ``port``. ``leaving`` are those whose sessions go on, beside these and ``draining``, by release
+    and number. ``sessions_per_replica`` is each one's limit, None for none; ``pids`` are by port, where there
+    are several. ``access``: who may see it; None: everybody, untold to the app; else with ``viewer_key``.
     """
 
     status: Status
@@ -233,6 +233,7 @@ class Route:
     static: str = ""
     generation: int = 0
     wakes: bool = False
+    grows: bool = False
     replicas: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     pids: Mapping[int, int] = field(default_factory=lambda: MappingProxyType({}))
     leaving: Mapping[tuple[int, int], int] = field(default_factory=lambda: MappingProxyType({}))

@@ -106,6 +106,31 @@ def test_the_route_of_one_is_as_ever() -> None:
     assert (dict(route.replicas), dict(route.leaving)) == ({}, {})
 
 
+@pytest.mark.parametrize(
+    ("there", "grows"),
+    [
+        ((), True), ((one("starting"),), True), ((one("running"), one("running", 3)), True),
+        ((one("draining"),), True), ((one("failed"),), False), ((one("failed"), one("starting", 3)), True),
+        ((one("running"), one("running", 3), one("stopped", 4)), False),
+        (tuple(one("running", number) for number in (2, 3, 4)), False),
+        ((*(one("running", number) for number in (2, 3, 4)), one("starting", 2, release=1)), False),
+    ],
+)  # fmt: skip
+def test_whether_one_more_will_come(there: tuple[Replica, ...], grows: bool) -> None:
+    """Up to as many as there may be, unless one can't come; without a limit nobody needs to wait for it."""
+    assert route_of(APP, Serving(2, 21), there).grows is grows
+    boundless = replace(APP, scale=replace(APP.scale, sessions_per_replica=None))
+    for app in (boundless, replace(APP, restart=True), replace(APP, wish=Wish.STOPPED)):
+        assert not route_of(app, Serving(2, 21), there).grows
+    assert not route_of(APP, None, ()).grows
+
+
+def test_the_first_comes_back() -> None:
+    """It crashed, and is started again."""
+    others = tuple(one("running", number) for number in (2, 3, 4))
+    assert route_of(replace(APP, status=Status.STARTING), None, others).grows
+
+
 @pytest.mark.parametrize(("later", "dead"), [(STARTING, False), (EXITED, True)])
 def test_the_moment_before_a_restart_is_no_death(later: int, dead: bool) -> None:
     """supervisord shows EXITED until it starts a crashed program again, and what is over stays so."""

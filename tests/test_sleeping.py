@@ -84,23 +84,38 @@ def test_a_request_that_is_refused_while_it_is_held(platform: Platform, app_id: 
     assert answer.status_code == 200
 
 
-def test_fifty_at_once_cause_one_boot(platform: Platform, app_id: str) -> None:
-    """Visitors who come together share a boot, and none is turned away."""
-    asleep(platform, app_id)
-    before = starts(platform, app_id)
+def visited_at_once(platform: Platform, app_id: str, visitors: int) -> list[int]:
+    """What so many visitors get who come together."""
     found: list[int] = []
 
     def visit() -> None:
         address = f"{platform.url}/apps/{app_id}/"
         found.append(httpx.get(address, headers=PAGE, timeout=60, trust_env=False).status_code)
 
-    visitors = [threading.Thread(target=visit) for _ in range(50)]
-    for visitor in visitors:
-        visitor.start()
-    for visitor in visitors:
-        visitor.join()
-    assert found == [200] * 50
+    threads = [threading.Thread(target=visit) for _ in range(visitors)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def test_fifty_at_once_cause_one_boot(platform: Platform, app_id: str) -> None:
+    """Visitors who come together share a boot, and none is turned away."""
+    asleep(platform, app_id)
+    before = starts(platform, app_id)
+    assert visited_at_once(platform, app_id, 50) == [200] * 50
     assert starts(platform, app_id) == before + 1
+
+
+def test_as_many_as_all_replicas_have_places_for(platform: Platform, app_id: str) -> None:
+    """Of a sleeping app's processes the first serves first: those it has no place for wait for the others."""
+    platform.api.patch(f"/apps/{app_id}", data={"replicas": "2", "sessions_per_replica": "6"})
+    asleep(platform, app_id)
+    before = starts(platform, app_id)
+    assert visited_at_once(platform, app_id, 12) == [200] * 12
+    until(lambda: starts(platform, app_id) == before + 2, what="the second replica")
+    platform.api.patch(f"/apps/{app_id}", data={"replicas": "1", "sessions_per_replica": ""})
 
 
 def test_monitors_neither_wake_nor_keep_awake(platform: Platform, app_id: str) -> None:

@@ -34,7 +34,7 @@ _MAX_SESSIONS = 10_000
 
 
 ASLEEP = 0
-"""A target's port while its app has no process, and will have one soon."""
+"""A target's port while its app has no process, or no place in one, and will have one soon."""
 
 
 class Target(NamedTuple):
@@ -93,7 +93,7 @@ def choose(
 ) -> Target | None:
     """The process that a request goes to, None when there is none, or no room for a new session.
 
-    A ``page`` comes from the active release.
+    A ``page`` comes from the active release. The port is ASLEEP while one that can take it is on its way.
     """
     scaled = is_scaled(route)
     port: int | None = route.port
@@ -104,7 +104,7 @@ def choose(
         port, others = _affine(sessions, head, place, route)
         if scaled and port is not None and head.websocket and place.rest in _STREAMS:
             port = _for_session(sessions, loads, head, place, route)
-    if port is None and route.wakes:
+    if port is None and (route.wakes or route.grows):
         port = ASLEEP
     return None if port is None else Target(place.app_id, route, port, others)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -63,6 +64,7 @@ def route_of(app: App, serving: Serving | None, replicas: tuple[Replica, ...] = 
         static=serving.static if serving else "",
         generation=serving.pid if serving else 0,
         wakes=not taking and _wakes(app),
+        grows=_grows(app, taking, [one for one in replicas if one.release == active]),
         replicas=MappingProxyType({} if alone else taking),
         pids=MappingProxyType({} if alone else pids),
         leaving=MappingProxyType(leaving),
@@ -93,3 +95,16 @@ def _wakes(app: App) -> bool:
     if app.wish is not Wish.RUNNING or app.release is None:
         return False
     return app.status in (Status.SLEEPING, Status.STARTING) or (app.restart and app.status not in _CLOSED)
+
+
+def _grows(app: App, taking: Mapping[int, int], replicas: Sequence[Replica]) -> bool:
+    """Whether one more of the active release's processes will take sessions when these are full: it is being
+    started, or will be soon (see Scaler), and none has just failed.
+    """
+    if not taking or app.scale.sessions_per_replica is None or not keeps_replicas(app):
+        return False
+    states = {one.state for one in replicas}
+    if ReplicaState.STARTING in states or (1 not in taking and _wakes(app)):
+        return True
+    for_good = {one.replica for one in replicas if one.state is ReplicaState.STOPPED}
+    return ReplicaState.FAILED not in states and len(for_good | taking.keys()) < app.scale.max_replicas

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
+from dataclasses import replace
 from types import MappingProxyType
 
 import pytest
@@ -133,6 +134,47 @@ def test_a_full_app_lets_nobody_in(gateway: StartGateway, backend: StartBackend,
     first.close()
     wait_until(lambda: door.protocol.gateway.tunnels(one.port) == 0, "the first one has left")
     assert mark_of(door) == "~r3"
+
+
+def test_who_finds_no_place_waits_for_one_more(
+    gateway: StartGateway, backend: StartBackend, stack: ExitStack
+) -> None:
+    """While the app grows nobody is turned away: a new replica's places, and those that somebody leaves."""
+    one, two = backend(app(b"one")), backend(app(b"two"))
+    door = gateway({"x": replace(scaled(one, limit=1), grows=True)}, fresh=True)
+    first = open_socket(door, stack, STREAM, names=b"one")
+    waits = [stack.enter_context(visit(door.port)) for _ in range(3)]
+    waking = door.protocol.gateway.waking
+
+    def held() -> int:
+        return len(waking._held.get("x", ()))
+
+    for visitor, request in zip(waits, (("", HTML), (STREAM, *UPGRADE), ("", HTML)), strict=True):
+        before = held()
+        visitor.send(get(f"/apps/x/{request[0]}", *request[1:]))
+        wait_until(lambda before=before: held() == before + 1, "one more waits")  # type: ignore[misc]
+    assert ask(door, "/apps/x/~r3/media/a").body == b"one"
+    assert held() == 3
+    door.table = gateway({"x": replace(scaled(one, two, limit=1), grows=True)}).table
+    waking.routes_changed()
+    assert b'"~r3.2/"' in waits[0].answer().body
+    assert held() == 2
+    first.close()
+    assert b"one" in waits[1].until(b"one")  # nothing but its connection's end told of the place
+    door.table = gateway({"x": scaled(one, two, limit=1)}).table
+    waking.routes_changed()
+    answer = waits[2].answer()
+    assert (answer.status, answer.one("retry-after")) == (503, b"5")
+
+
+def test_who_waits_for_a_place_waits_not_for_ever(gateway: StartGateway, backend: StartBackend) -> None:
+    """The answer is then that of a full app."""
+    one = backend(app(b"one"))
+    route = replace(scaled(one, limit=1), grows=True)
+    door = gateway({"x": route}, GatewayOptions(wake_hold=0.2))
+    assert mark_of(door) == "~r3"
+    answer = ask(door, "/apps/x/", HTML)
+    assert (answer.status, answer.one("retry-after")) == (503, b"5")
 
 
 def test_a_limit_for_one_replica(gateway: StartGateway, backend: StartBackend, stack: ExitStack) -> None:
