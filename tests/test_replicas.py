@@ -287,6 +287,31 @@ def test_a_browser_waits_for_a_place(own: Platform, app_id: str, sessions: ExitS
     own.api.patch(f"/apps/{app_id}", data={"sessions_per_replica": ""})
 
 
+def test_a_reload_in_a_full_app(own: Platform, app_id: str, sessions: ExitStack, tab: OpenTab) -> None:
+    """Who has a place and loads the page anew keeps it; another tab of the same browser waits."""
+    own.api.patch(f"/apps/{app_id}", data={"sessions_per_replica": "1"})
+    people(own, app_id, sessions, 2)
+    visit = tab()
+    visit.page.goto(f"{own.url}/apps/{app_id}/")
+    expect(visit.page.get_by_text("count 1")).to_be_visible()
+    home = shown(visit)[0]
+    for _ in range(3):
+        assert press(visit) == (home, 2)
+        answer = visit.page.reload()
+        assert answer is not None
+        assert answer.status == 200
+        expect(visit.page.get_by_text("count 1")).to_be_visible()
+        assert shown(visit)[0] == home
+    other = tab(visit.page.context)
+    other.page.goto(f"{own.url}/apps/{app_id}/")
+    expect(other.page.get_by_role("heading")).to_have_text("Every place is taken")
+    visit.page.close()
+    expect(other.page.get_by_text("count 1")).to_be_visible()
+    assert shown(other)[0] == home
+    other.problems.clear()  # the waiting page is a 503
+    own.api.patch(f"/apps/{app_id}", data={"sessions_per_replica": ""})
+
+
 def test_kills_of_the_platform(own: Platform, app_id: str, sessions: ExitStack) -> None:
     """hostd's end leaves every process, and each session finds its own; supervisord's end is mended."""
     before, everybody = running(own, app_id, 3), people(own, app_id, sessions, 3)

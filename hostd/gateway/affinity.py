@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import NamedTuple
 
+from hostd.gateway.cookies import LEAVES
 from hostd.gateway.head import Head
 from hostd.gateway.paths import Place
 from hostd.gateway.replicas import Loads, every_port, is_scaled, open_ports, port_of, siblings
@@ -111,10 +112,17 @@ def choose(
 
 def _for_page(loads: Loads, head: Head, route: Route) -> int | None:
     """A new page's tab will open a session where the page came from."""
-    port = loads.pick(route)
+    port = loads.pick(route) or _reloaded(loads, head, route)
     if port is not None and head.method == b"GET":
         loads.hand_out(port)
     return port
+
+
+def _reloaded(loads: Loads, head: Head, route: Route) -> int | None:
+    """A page is loaded anew: its session is still open, and ends when the answer begins."""
+    leaves = LEAVES.search(head.get(b"cookie"))
+    port = port_of(route, int(leaves[1]), int(leaves[2] or 1)) if leaves else None
+    return port if port in open_ports(route) and loads.changes_hands(port) else None
 
 
 def _for_session(sessions: Sessions, loads: Loads, head: Head, place: Place, route: Route) -> int | None:

@@ -19,6 +19,12 @@ LINKS = (LINK, b"__Secure-" + LINK)
 CONSOLES = (b"hostd-console", b"__Secure-hostd-console")
 """What the console's cookie is called (hostd/people/cookies.py), on http and https."""
 
+LEAVES = re.compile(rb"(?:^|;[ \t]*)hostd-leaves=~r([0-9]{1,9})(?:\.([0-9]{1,3}))?(?:;|$)")
+"""What a page with a session sets as it goes (templates/pages/tab.html): the process that it came from.
+
+Anybody can make one up, and gets a page by it, but no session above the limit.
+"""
+
 ACTS_BEYOND = (
     *("service-worker-allowed", "cross-origin-opener-policy", "clear-site-data"),
     *("strict-transport-security", "alt-svc", "nel", "report-to", "reporting-endpoints"),

@@ -126,6 +126,7 @@ class Page(Exchange):
             components="_stcore/bidi-components/",
             shared=shared,
             guarded=self.target.route.access is not None,
+            limited=self.target.route.sessions_per_replica is not None,
         ).encode()
 
 

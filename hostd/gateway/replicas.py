@@ -88,9 +88,13 @@ class Loads:
         self._pages[port].append(self._clock() + HOLD)
 
     def admit(self, port: int, route: Route) -> bool:
-        """Whether a session may begin at ``port``: a page holds a place for it, or there is another."""
+        """Whether a session may begin at ``port``: in a page's place, or another."""
         limit = route.sessions_per_replica
-        return limit is None or self._held(self._pages, port) > 0 or self.of(port) < limit
+        return limit is None or self._tunnels(port) + self._held(self._arriving, port) < limit
+
+    def changes_hands(self, port: int) -> bool:
+        """Whether a page may go out though no place is free, since a session ends with it: one for each."""
+        return self._held(self._pages, port) < self._tunnels(port)
 
     def arrive(self, port: int) -> None:
         """A WebSocket is on its way to ``port``, in the place of a page if one was held."""

@@ -276,7 +276,7 @@ def test_a_page_is_told_its_release(gateway: StartGateway, backend: StartBackend
         before, script, after = answer.body.partition(b"<script")
         assert before == b'<!doctype html><html><head lang="en">'
         assert after.endswith(PAGE.removeprefix(before))
-        assert b'("/p/apps/x/", "~r9/", "", "9.0.0", false)' in script + after
+        assert b'("/p/apps/x/", "~r9/", "", "9.0.0", false, false)' in script + after
         assert int(answer.one("content-length")) == len(answer.body)
         assert (answer.one("cache-control"), answer.all("etag")) == (b"no-store", [])
     assert all(b"accept-encoding: identity" in head for head in heads)

@@ -177,6 +177,24 @@ def test_who_waits_for_a_place_waits_not_for_ever(gateway: StartGateway, backend
     assert (answer.status, answer.one("retry-after")) == (503, b"5")
 
 
+def test_a_reload_keeps_its_place(gateway: StartGateway, backend: StartBackend, stack: ExitStack) -> None:
+    """The page goes out once for each session; the new session begins when the old one has ended."""
+    one, two = backend(app(b"one")), backend(app(b"two"))
+    door = gateway({"x": scaled(one, two, limit=1)}, fresh=True)
+    open_socket(door, stack, f"{mark_of(door)}/{STREAM}", names=b"one")
+    second = open_socket(door, stack, f"{mark_of(door)}/{STREAM}", names=b"two")
+    for wrong in ("~r2.2", "~r3.3", "~r3.2x", "~r3.2.1", "3.2", ""):
+        assert ask(door, "/apps/x/", HTML, f"Cookie: a=b; hostd-leaves={wrong}").status == 503
+    for status in (200, 503):
+        assert ask(door, "/apps/x/", HTML, "Cookie: a=b; hostd-leaves=~r3.2").status == status
+    assert refused(door, f"~r3.2/{STREAM}")
+    second.close()
+    wait_until(lambda: door.protocol.gateway.tunnels(two.port) == 0, "the old session has ended")
+    assert ask(door, "/apps/x/", HTML).status == 503
+    open_socket(door, stack, f"~r3.2/{STREAM}", names=b"two")
+    assert refused(door, f"~r3.2/{STREAM}")
+
+
 def test_a_limit_for_one_replica(gateway: StartGateway, backend: StartBackend, stack: ExitStack) -> None:
     """It needs no second one to hold."""
     only = backend(app(b"only"))
