@@ -27,7 +27,7 @@ from hostd.settings import Settings
 
 log = logging.getLogger(__name__)
 MB = 1_000_000
-SHARE = 0.01
+SHARE = 0.05
 """Part of the time that is spent on measuring."""
 RESERVE = 0.05
 """Part of a disk that is free: below it all apps are measured without waiting."""
