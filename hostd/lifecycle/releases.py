@@ -57,9 +57,7 @@ class Releases:
         app_id = bundles.check_id(app_id) if app_id else bundles.make_id(name)
         with self.registry.claim(app_id):
             if self.layout.app(app_id).root.exists():
-                raise Conflict(
-                    f"A folder that is no app, or can't be read, has the id '{app_id}'. Choose another."
-                )
+                raise Conflict(f"A folder that is no app, or can't be read, has the id '{app_id}'.")
             app = self._made(app_id, name, wanted, _rescaled(Scale(), scale), Access(**access))
             self.registry.add(app)
         self.wake(app_id)
