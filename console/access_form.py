@@ -16,10 +16,7 @@ _NAMES = ("viewers", "viewer_groups")
 
 
 def access_form(app: App, say: Say, me: Me) -> dict[str, str] | None:
-    """Draw the fields; the form fields that differ from what is set, or None while nobody has pressed.
-
-    Whose the app is can be changed by those who may give it away: its owner, and admins.
-    """
+    """Draw the fields; the form fields that differ from what is set, or None while nobody has pressed."""
     access, names = app.access, _fields(app, me)
     seen = zlib.crc32(repr(access).encode())
     with st.form("access", border=False):
@@ -31,9 +28,9 @@ def access_form(app: App, say: Say, me: Me) -> dict[str, str] | None:
         for name in names:
             given[name] = st.text_input(
                 say(f"access_{name}"), _joined(access, name), key=f"{name}_{app.app_id}_{seen}",
-                help=say("access_owner_help" if name == "owner" else "access_names_help"),
+                help=say("access_names_help"),
             )  # fmt: skip
-        if "owner" not in names and access.owner:
+        if access.owner:
             st.caption(say("access_owned", name=access.owner))
         if not st.form_submit_button(say("access_save"), icon=":material/visibility:"):
             return None
@@ -41,14 +38,27 @@ def access_form(app: App, say: Say, me: Me) -> dict[str, str] | None:
     return {name: value for name, value in given.items() if value != before[name]}
 
 
+def give_away(app: App, say: Say, me: Me) -> str:
+    """For those who may: ask who the owner is to be. A new one's name, or ''."""
+    if not me.owns(app):
+        return ""
+    with (
+        st.popover(say("access_give"), icon=":material/person:", key=f"give_{app.app_id}"),
+        st.form("owner", border=False),
+    ):
+        st.write(say("access_owner_text"))
+        name = st.text_input(say("access_owner"), app.access.owner, key=f"owner_{app.app_id}")
+        given = st.form_submit_button(say("access_give_now"), type="primary")
+    wanted = (name or "").strip()
+    return wanted if given and wanted != app.access.owner else ""
+
+
 def _fields(app: App, me: Me) -> tuple[str, ...]:
-    return (*_NAMES, "collaborators", "owner") if me.owns(app) else _NAMES
+    return (*_NAMES, "collaborators") if me.owns(app) else _NAMES
 
 
 def _joined(access: Access, field: str) -> str:
     """As the API takes them: a comma in a group's name is %2C."""
-    if field == "owner":
-        return access.owner
     names: tuple[str, ...] = getattr(access, field)
     if field == "viewer_groups":
         names = tuple(name.replace("%", "%25").replace(",", "%2C") for name in names)

@@ -6,7 +6,7 @@ import zlib
 
 import streamlit as st
 
-from console.access_form import access_form, secret_link
+from console.access_form import access_form, give_away, secret_link
 from console.answers import App
 from console.client import Refused
 from console.desk import Desk, local, plain, tell
@@ -57,6 +57,8 @@ def _access(desk: Desk, app: App) -> None:
         _save(desk, app, Upload(changed), "access_saved")
     elif changed is not None:
         st.info(desk.say("code_same"))
+    if owner := give_away(app, desk.say, desk.me):
+        _save(desk, app, Upload({"owner": owner}), "access_given")
     secret_link(desk, app)
 
 

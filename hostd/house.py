@@ -119,6 +119,7 @@ def _gateway(ground: _Ground, people: People) -> Gateway:
         origins=settings.origins,
         public_base=settings.public_base,
         view_cookie=people.cookies.view,
+        max_tunnels_per_app=max(settings.app_open_files - 1_000, settings.app_open_files // 2),
     )
     gateway = Gateway(lambda: registry.table, options, ground.templates, StaticCopies(layout.statics))
     registry.on_change(gateway.waking.routes_changed)

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 REFUSED = 78
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _SIGKILL = 9  # signal(7): the same on every architecture
-_DESCRIPTORS = 4096
-"""More than supervisord has open; what it passes on is 0, 1 and 2 (hostd/supervisor_plugin.py)."""
 
 
 def die_with_parent() -> None:
@@ -84,7 +82,7 @@ class _Json:
     """What json.JSONDecoder tells CPython's scanner (Lib/json/decoder.py)."""
 
     strict = True
-    object_hook = object_pairs_hook = parse_constant = None
+    object_hook = object_pairs_hook = array_hook = parse_constant = None
     parse_float, parse_int = float, int
 
 
@@ -93,12 +91,14 @@ def _read(path: str) -> dict[str, Any]:
     with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib would double the start-up
         text = file.read()
     try:
-        from _json import make_scanner  # noqa: PLC0415 - another Python may have none
-    except ImportError:
+        from _json import make_scanner  # noqa: PLC0415 - another Python may have none, or want to know more
+
+        scan = make_scanner(_Json())  # type: ignore[arg-type]
+    except (ImportError, AttributeError):
         import json  # noqa: PLC0415 - as above
 
         return dict(json.loads(text))
-    return dict(make_scanner(_Json())(text, 0)[0])  # type: ignore[arg-type]
+    return dict(scan(text, 0)[0])
 
 
 def _join(app_id: str, nice: int) -> None:
@@ -119,7 +119,6 @@ def _tie() -> None:
 
 if __name__ == "__main__":
     sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120 - as above
-    os.closerange(3, _DESCRIPTORS)
     try:
         become(sys.argv[1])
     except (OSError, ValueError, KeyError, IndexError, StopIteration) as error:

@@ -75,6 +75,9 @@ def test_descriptors(apps: Apps) -> None:
     most = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
     assert [descriptors(pid)[0] for pid in pids] == [most, 4096, 4096]
     assert descriptors(pids[2]) == (4096, 4096)
+    lock = str(platform.data / "supervisor" / "lock")
+    held = [[str(one.readlink()) for one in Path(f"/proc/{pid}/fd").iterdir()] for pid in pids]
+    assert [lock in one for one in held] == [False, True, False], "the lock is supervisord's alone"
 
 
 def test_after_a_boot(apps: Apps) -> None:

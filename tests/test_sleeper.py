@@ -95,16 +95,22 @@ def bed(tmp_path: Path) -> Bed:
 
 
 def test_an_app_that_works_says_so(bed: Bed) -> None:
-    """Its idle time counts from when it touched its file, as from a visit."""
+    """Its idle time counts from when it touched its file; until then it is left alone, for memory as well."""
     half_an_hour = 1800.0
-    for app_id, ago in (("works", 60), ("worked", half_an_hour + 60), ("visited", half_an_hour + 60)):
+    long_ago = half_an_hour + 60
+    for app_id, ago in (("works", 60.0), ("worked", long_ago), ("visited", long_ago), ("ahead", -1e6)):
         bed.add(app_id, 60 if app_id == "visited" else 1e4)
         file = bed.sleeper.layout.app(app_id).keep_awake
         file.parent.mkdir()
         file.touch()
         os.utime(file, (time.time() - ago,) * 2)
     bed.sleeper.look(bed.sleep)
-    assert bed.asleep() == ["worked"]
+    assert sorted(bed.asleep()) == ["ahead", "worked"]
+    for app_id in bed.asleep():
+        bed.sleep(app_id)
+    bed.machine.left = 0
+    bed.sleeper.look(bed.sleep)
+    assert sorted(bed.asleep()) == ["ahead", "visited", "worked"]
 
 
 def test_idle_time(bed: Bed) -> None:

@@ -20,10 +20,13 @@ ACCESS: dict[str, tuple[str, str]] = {
         "多个名称用逗号分隔；组名中的逗号写作 %2C。组来自公司账号。",
     ),
     "access_owner": ("Owner", "所有者"),
-    "access_owner_help": (
+    "access_give": ("Give it to somebody else", "转交给他人"),
+    "access_owner_text": (
         "A user's name. Who gives an app away may change it no more, unless as a collaborator or admin.",
-        "用户名。转交应用后，除非是协作者或管理员，否则不能再修改它。",
+        "请填写用户名。转交应用后，除非是协作者或管理员，否则不能再修改它。",
     ),
+    "access_give_now": ("Give it away", "转交"),
+    "access_given": ("It has another owner.", "所有者已更改。"),
     "access_owned": (
         "Owner: {name}. Owner, collaborators and admins always see it.",
         "所有者：{name}。所有者、协作者和管理员始终可以访问。",

@@ -96,7 +96,8 @@ class HandedOver(Upgrade):
         client, transport = self.client, self.client.transport
         if self.disconnected or transport.is_closing():
             return
-        if self._early or transport.get_write_buffer_size() or not self._given():
+        held_up = self._early or transport.get_write_buffer_size() or not self._has_room()
+        if held_up or not self._given():
             super().start()
             client.unthrottle()
             return

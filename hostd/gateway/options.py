@@ -52,7 +52,7 @@ class GatewayOptions:
     shutdown_grace: float = 0.3
     wake_hold: float = 20.0
     max_connections_per_app: int = 500
-    max_tunnels_per_app: int = 5_000
+    max_tunnels_per_app: int = 3_000
     max_sockets: int = field(default_factory=for_connections)
     hand_over: Path | None = None
     whose: Callable[[bytes], Viewer | None] = nobody

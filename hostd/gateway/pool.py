@@ -81,13 +81,21 @@ class Pool:
         self._watch(loop)
         return True
 
-    def takes_tunnel(self, port: int, connections: int) -> bool:
+    def takes_tunnel(self, connections: int) -> bool:
         """Whether there may be one tunnel more; ``connections`` is how many uvicorn counts, as below."""
-        return self.tunnels(port) < self._tunnels_each and self._sockets(connections) < self._for_tunnels
+        return self._sockets(connections) < self._for_tunnels
+
+    def takes_session(self, open_now: int) -> bool:
+        """Whether a process that has so many WebSockets may have one more."""
+        return open_now < self._tunnels_each
 
     def takes_visitor(self, connections: int) -> bool:
         """Whether there may be one visitor more. They are among ``connections``."""
         return self._sockets(connections) <= self._for_visitors
+
+    def is_overrun(self, connections: int) -> bool:
+        """Whether those who are turned away take a quarter of what is kept back."""
+        return self._sockets(connections) > self._for_visitors + self._for_visitors // 28
 
     def _sockets(self, connections: int) -> int:
         """uvicorn counts visitors and connections to apps, not those being made, nor tunnels' far ends."""

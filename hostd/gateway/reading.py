@@ -46,7 +46,9 @@ class Reading(Visitor):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """A visitor connected; the rest of the service keeps some descriptors."""
         super().connection_made(transport)
-        if not self.gateway.pool.takes_visitor(len(self.connections)):
+        if self.gateway.pool.is_overrun(len(self.connections)):
+            transport.abort()
+        elif not self.gateway.pool.takes_visitor(len(self.connections)):
             TurnedAway(self, self._encode(None, CROWDED, close=True))
 
     # Bytes in

@@ -12,8 +12,15 @@ class Upgrade(Exchange):
 
     def start(self) -> None:
         """Go on as any exchange does, if there is room for a tunnel."""
-        client = self.client
-        if self.port == ASLEEP or client.gateway.pool.takes_tunnel(self.port, len(client.connections)):
+        if self.port == ASLEEP or (self._has_room() and self._takes_tunnel()):
             super().start()
         else:
             self.fail(503, Trouble.BUSY)
+
+    def _has_room(self) -> bool:
+        """Whether the process may have one more."""
+        gateway = self.client.gateway
+        return gateway.pool.takes_session(gateway.tunnels(self.port))
+
+    def _takes_tunnel(self) -> bool:
+        return self.client.gateway.pool.takes_tunnel(len(self.client.connections))

@@ -30,6 +30,8 @@ _UNDER_WAY = 0.05
 """Seconds in which a request that was routed before an app fell asleep has reached its process."""
 
 
+_CLOCKS = 60.0
+"""Seconds that a file's time may be ahead: further on it tells of no work, but of a clock that was set."""
 _NO_PING = 1.0
 """Seconds that no ping of a monitor takes."""
 
@@ -86,7 +88,7 @@ class Sleeper:
         if serving is not None:
             time.sleep(_UNDER_WAY)
             app = self.registry.get(app.app_id)
-            if self._busy(app, serving.port) or _is_held(app):
+            if self._busy(app, serving.port) or self._is_held(app):
                 self.registry.note(ticket, app.app_id, status=Status.RUNNING, pid=serving.pid)
                 return True
         self.registry.note(ticket, app.app_id, serve=None, pid=None)
@@ -98,7 +100,7 @@ class Sleeper:
 
     def may_ever(self, app: App) -> bool:
         """Whether an app may be asleep at all, as it is set now: after a boot until its first visit, say."""
-        return self._limit(app) != float("inf") and not _is_held(app)
+        return self._limit(app) != float("inf") and not self._is_held(app)
 
     def _idle_apps(self) -> list[tuple[App, float]]:
         """Those that may sleep, and for how many seconds nobody was there; the longest first."""
@@ -113,16 +115,20 @@ class Sleeper:
     def _idle(self, app: App, now: float) -> float:
         if app.port is not None and self._is_visited(app, app.port, now):
             self._active[app.app_id] = now
-        active = max(self._active.setdefault(app.app_id, now), self.visits.last_seen(app.app_id))
-        return min(now - active, self._since_it_worked(app))
+        return now - max(self._active.setdefault(app.app_id, now), self.visits.last_seen(app.app_id))
 
-    def _since_it_worked(self, app: App) -> float:
-        """Seconds since the app itself said so: it reaches no call of hostd's (hostd/confine/landlock.py)."""
+    def _is_held(self, app: App) -> bool:
+        """Whether it was asked to stay awake, and for longer than until now; or says itself that it works.
+
+        It reaches no call of hostd's (hostd/confine/landlock.py): it touches a file.
+        """
+        if app.awake_until is not None and datetime.fromisoformat(app.awake_until) > datetime.now(UTC):
+            return True
         try:
             touched = os.lstat(self.layout.app(app.app_id).keep_awake).st_mtime
         except OSError:
-            return float("inf")
-        return max(0.0, time.time() - touched)
+            return False
+        return -_CLOCKS < time.time() - touched < self._limit(app)
 
     def _is_visited(self, app: App, port: int, now: float) -> bool:
         """An open WebSocket, or a request that takes its time: others count when they come. And a release
@@ -173,8 +179,3 @@ class Sleeper:
             log.warning("%s can't be sent to sleep: %s", app.app_id, error)
             return
         wake(app.app_id)
-
-
-def _is_held(app: App) -> bool:
-    """Whether it was asked to stay awake, and for longer than until now."""
-    return app.awake_until is not None and datetime.fromisoformat(app.awake_until) > datetime.now(UTC)

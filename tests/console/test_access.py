@@ -15,6 +15,7 @@ def test_only_what_was_changed_is_sent() -> None:
     at = visit(FakeHostd().add(access=access), "app", id=ID)
     assert widget(at.text_input, "People").value == "ann, bob"
     assert widget(at.text_input, "Owner").value == "carl"
+    assert "Owner: carl." in texts(at)
     fake = FakeHostd().add(access=access)
     at = visit(fake, "app", id=ID)
     assert "Nothing was changed" in texts(press(at, "Set visibility"))
@@ -31,8 +32,11 @@ def test_an_app_is_given_away_by_its_owner_and_admins() -> None:
     access = {"visibility": "private", "owner": "carl", "collaborators": ["ann"]}
     fake = FakeHostd(me={"name": "carl", "role": "publisher", "means": "session"}).add(access=access)
     at = visit(fake, "app", id=ID)
+    widget(at.text_input, "Owner").set_value("")
+    press(at, "Give it away")
+    assert not [call for call in fake.calls if call.startswith("PATCH")], "an app is not lost by a slip"
     widget(at.text_input, "Owner").set_value("bob")
-    press(at, "Set visibility")
+    assert "It has another owner." in texts(press(at, "Give it away"))
     assert fake.sent == {"owner": "bob"}
     fake = FakeHostd(me={"name": "ann", "role": "publisher", "means": "session"}).add(access=access)
     at = visit(fake, "app", id=ID)
