@@ -91,7 +91,10 @@ class Platform:
         Layout(self.data).last_uid.write_text(json.dumps({"last": 2 * random.randrange(10_010, 29_000)}))
         token = settings.get("STREAMLIT_HOST_ADMIN_TOKEN")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.api = httpx.Client(base_url=f"{self.url}/api", timeout=60, headers=headers, trust_env=False)
+        kept = httpx.Limits(keepalive_expiry=2)  # uvicorn closes at 5 s, as httpx stops using it: one is late
+        self.api = httpx.Client(
+            base_url=f"{self.url}/api", timeout=60, headers=headers, trust_env=False, limits=kept
+        )
         self.process: subprocess.Popen[bytes] | None = None
         self.output = self.data.with_suffix(".out")
 
