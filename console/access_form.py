@@ -47,10 +47,11 @@ def give_away(app: App, say: Say, me: Me) -> str:
         st.form("owner", border=False),
     ):
         st.write(say("access_owner_text"))
-        name = st.text_input(say("access_owner"), app.access.owner, key=f"owner_{app.app_id}")
+        now = app.access.owner
+        name = st.text_input(say("access_owner"), now, key=f"owner_{app.app_id}_{now}")
         given = st.form_submit_button(say("access_give_now"), type="primary")
     wanted = (name or "").strip()
-    return wanted if given and wanted != app.access.owner else ""
+    return wanted if given and wanted != now else ""
 
 
 def _fields(app: App, me: Me) -> tuple[str, ...]:
