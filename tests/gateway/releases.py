@@ -26,6 +26,7 @@ import streamlit.components.v1 as components
 from PIL import Image
 
 release = sys.argv[1]
+st.session_state.runs = st.session_state.get("runs", 0) + 1
 component = components.declare_component("part", path=str(Path(__file__).parent / "part"))
 st.title(f"Release {release}")
 if st.button("Press"):
@@ -43,6 +44,7 @@ upload = st.file_uploader("File")
 if upload is not None:
     st.write(f"{release} got {len(upload.getvalue())} bytes")
 st.download_button("Give it back", f"from {release} for {name}".encode(), "a.txt")
+st.write(f"{release} ran {st.session_state.runs} times")
 """
 
 
@@ -69,8 +71,8 @@ def environment(folder: Path, port: int) -> dict[str, str]:
 
 
 @contextmanager
-def release(python: Path, folder: Path, number: int) -> Iterator[int]:
-    """A process of release ``number``; the port that it will answer on."""
+def release(python: Path, folder: Path, number: int) -> Iterator[tuple[int, int]]:
+    """A process of release ``number``: the port that it will answer on, and its PID."""
     folder.mkdir(exist_ok=True)
     (folder / "app.py").write_text(SCRIPT)
     _write_files(folder, number)
@@ -81,7 +83,7 @@ def release(python: Path, folder: Path, number: int) -> Iterator[int]:
         command, cwd=folder, env=environment(folder, port), stdout=output, stderr=output
     ) as app:
         try:
-            yield port
+            yield port, app.pid
         finally:
             app.kill()
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -41,6 +45,7 @@ class Deployed:
     version: str
     door: Running
     ports: dict[int, int]
+    pids: dict[int, int]
     static: str
 
     @property
@@ -143,14 +148,15 @@ def deployed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     folder = tmp_path_factory.mktemp("releases")
     python = install(folder / "venv", [f"streamlit=={version}", *VERSIONS[version]])
     with ExitStack() as stack:
-        ports = {n: stack.enter_context(release(python, folder / str(n), n)) for n in (1, 2)}
+        started = {n: stack.enter_context(release(python, folder / str(n), n)) for n in (1, 2)}
+        ports = {n: port for n, (port, _) in started.items()}
         static, copies = "", StaticCopies(folder / "copies")
         if version not in UNSHARED:
             packages = next((folder / "venv").glob("lib/*/site-packages"))
             static, copies = copied(packages, folder / "copies", version)
         door = stack.enter_context(running(copies=copies))
         ready(*ports.values())
-        yield Deployed(version, door, ports, static)
+        yield Deployed(version, door, ports, {n: pid for n, (_, pid) in started.items()}, static)
 
 
 def test_each_tab_stays_with_its_release(deployed: Deployed, browser: Browser, tab: OpenTab) -> None:
@@ -164,7 +170,9 @@ def test_each_tab_stays_with_its_release(deployed: Deployed, browser: Browser, t
     new = _open(deployed, tab(somebody), 2)
     for visit, number in ((old, 1), (new, 2)):
         _use(visit, number, "ann")
+        runs = _runs(visit.page, number)
         assert visit.download("Give it back") == ("a.txt", f"from {number} for ann".encode())
+        expect(visit.page.get_by_text(f"{number} ran {runs + 1} times")).to_be_visible()
 
     whose = {"/apps/~static/" in url for url in asked if "/static/" in url and "/app/static/" not in url}
     assert whose == {bool(deployed.static)}  # what is loaded later as well
@@ -183,6 +191,31 @@ def test_each_tab_stays_with_its_release(deployed: Deployed, browser: Browser, t
     expect(old.page.get_by_role("heading", name="Release 2")).to_be_visible()
     for visit in (old, new):  # Streamlit's page says in the console that it was disconnected
         visit.problems[:] = [problem for problem in visit.problems if not problem.startswith("console:")]
+
+
+def test_a_cut_in_the_middle_of_a_run_leaves_a_whole_page(
+    deployed: Deployed, browser: Browser, tab: OpenTab
+) -> None:
+    """Streamlit stops such a run, whose end takes the rest of the page away.
+
+    1.40 asks for another only when it had heard that one ran.
+    """
+    deployed.route(1)
+    visit = _open(deployed, tab(person(browser)), 1)
+    with visit.page.expect_event("websocket"):
+        os.kill(deployed.pids[1], signal.SIGSTOP)
+        visit.page.get_by_role("button", name="Press").click()
+        time.sleep(0.3)  # what was sent has reached the process, which can't read it yet
+        deployed.cut()
+        os.kill(deployed.pids[1], signal.SIGCONT)
+    expect(visit.page.get_by_text(re.compile("^1 ran [3-9] times$"))).to_be_visible()  # the last line
+    visit.problems[:] = [problem for problem in visit.problems if not problem.startswith("console:")]
+
+
+def _runs(page: Page, number: int) -> int:
+    """How often the tab's script has run, when it does not run just now."""
+    text = page.get_by_text(re.compile(rf"^{number} ran \d+ times$")).inner_text()
+    return int(text.split()[2])
 
 
 def _open(deployed: Deployed, visit: Visit, number: int) -> Visit:
