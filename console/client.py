@@ -229,6 +229,8 @@ def _problem(answer: httpx.Response) -> dict[str, Any]:
 def connect(api_url: str, transport: httpx.BaseTransport | None = None) -> httpx.Client:
     """One pool for the whole console.
 
-    ``trust_env`` is off: a company's HTTP_PROXY must not be asked for 127.0.0.1.
+    ``trust_env`` is off: a company's HTTP_PROXY must not be asked for 127.0.0.1. A connection is let
+    go before uvicorn closes it (after 5 s): a POST must not meet its end.
     """
-    return httpx.Client(base_url=api_url, transport=transport, timeout=QUICK, trust_env=False)
+    kept = httpx.Limits(keepalive_expiry=2)
+    return httpx.Client(base_url=api_url, transport=transport, timeout=QUICK, trust_env=False, limits=kept)

@@ -112,13 +112,14 @@ def _step(number: int, reached: int, label: str) -> str:
 def live_log(desk: Desk, app: App) -> None:
     """The end of ``run.log``, following it."""
     refresh, scroll = _log_bar(desk, app)
-    text = ""
+    kept = f"log_text_{app.app_id}"
 
     @st.fragment(run_every=(1 if app.busy else 2) if refresh else None)
     def follow() -> None:
-        nonlocal text
-        with suppress(ApiError):  # the page's own watch finds out, and says so
-            text = desk.hostd.logs(app.app_id, LOG_LINES)
+        if refresh or kept not in st.session_state:
+            with suppress(ApiError):  # the page's own watch finds out, and says so
+                st.session_state[kept] = desk.hostd.logs(app.app_id, LOG_LINES)
+        text = st.session_state.get(kept, "")
         with st.container(height=LOG_HEIGHT, autoscroll=scroll, border=True, key="log"):
             st.code(text or desk.say("log_empty"), language=None, wrap_lines=True)
 

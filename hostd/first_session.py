@@ -27,7 +27,7 @@ CHECKS = ("/_stcore/script-health-check", "/script-health-check")
 FRAMES = 10
 _TOO_OFTEN = 10
 """A page that reruns itself that often without raising is a live one; the rest of the time is not needed."""
-_CHECK_LIMIT = 20.0
+_CHECK_LEAST, _CHECK_LIMIT = 10.0, 20.0  # seconds: a busy machine takes its time to say that a page raised
 _OWN_LOOP = ("/script_runner.py", "/exec_code.py")  # frames above the app's code, if it did not catch
 _REDACTED = "original error message is redacted"  # Streamlit does that to uncaught exceptions only
 _BIGGEST = 512 * 2**20  # server.maxMessageSize is 200 MB unless the app says otherwise
@@ -168,7 +168,7 @@ def _is_uncaught(seen: _Seen, port: int, base: str, took: float) -> bool:
     raised = seen.raised or Raised("", "", ())
     if _REDACTED in raised.message or any(own in frame for own in _OWN_LOOP for frame in raised.frames[:4]):
         return True
-    answer = _script_health(port, base, min(_CHECK_LIMIT, 3 * took + 3))
+    answer = _script_health(port, base, min(_CHECK_LIMIT, max(_CHECK_LEAST, 3 * took + 3)))
     if answer == "error":
         return True
     return seen.raised_last and (not answer or (answer == "ok" and seen.reruns > 0))

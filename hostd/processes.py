@@ -48,8 +48,14 @@ def memory(pid: int) -> tuple[int, int]:
 
 
 def who(pid: int) -> tuple[int, bool]:
-    """The user that a process is, and whether it can never become more (no_new_privs); -1 when it is gone."""
+    """The user that a process is, and whether it can never become more (no_new_privs); -1 when it is gone.
+
+    -1 also for those of a container on this machine, whose numbers may be ours: they have a pid there as well
+    (NSpid). No app can go there (confine/seccomp.py).
+    """
     values = _status(pid)
+    if len(values.get("NSpid", "").split()) > 1:
+        return -1, False
     return int(values.get("Uid", "-1").split()[0]), values.get("NoNewPrivs", "0").strip() == "1"
 
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 
+import hypothesis
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser import PATIENCE, OpenTab, launch, tabs
 from tests.platform import Platform
 from tests.platform import platform as running_platform
+
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)  # the machine may stand still for a moment
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture(scope="session")

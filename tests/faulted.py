@@ -176,9 +176,16 @@ class Deployed:
         found = [path.name for path in self.folder.iterdir() if path.name.startswith(".")]
         for release in (self.folder / "releases").iterdir():
             whole = release.name.isdecimal() and (release / "asked.json").is_file()
-            left = [path.name for path in release.iterdir() if path.name.startswith(_HALF)]
+            left = [name for name in _names(release) if name.startswith(_HALF)]
             found += [] if whole and not left else [f"{release.name}: {left}"]
         return found
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except FileNotFoundError:  # swept meanwhile
+        return []
 
 
 _HALF = (".", "moving-", "restored", "scratch", "build")
@@ -199,9 +206,10 @@ def assert_whole(platform: Faulted, apps: list[Deployed]) -> None:
         releases = platform.api.get(f"/apps/{app.app_id}/releases").json()
         assert {r["release"] for r in releases if r["state"] == "active"} == {state["release"]}, releases
         assert not [r for r in releases if r["state"] in ("deploying", "pending", "draining")], releases
-        assert (app.folder / "app.py").resolve().parts[-3] == str(state["release"])
+        at = str(state["release"])
+        until(lambda: (app.folder / "app.py").resolve().parts[-3] == at, 30, what="app.py of it")  # noqa: B023
         assert app.lost() == set()
-        assert app.half_made() == []
+        until(lambda: not app.half_made(), 30, what="what is swept is swept whole")  # noqa: B023
     expected = {"hostd", "console"} | {f"{a.app_id}.r{a.settled()['release']}" for a in apps}
     until(lambda: _programs(platform) == expected, 60, what=f"programs {expected}")
     sections = {path.stem for path in (platform.data / "supervisor" / "apps").iterdir()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +38,57 @@ def until(ask: Callable[[], T], timeout: float = 60.0, interval: float = 0.05, w
             return answer
         assert time.monotonic() < deadline, f"not within {timeout} s: {what or ask}; last answer {answer!r}"
         time.sleep(interval)
+
+
+class Stopwatch:
+    """``took``: seconds of the block, without those in which this process did not get to run either.
+
+    A promise about time is hostd's, not that of a machine that stood still.
+    """
+
+    took = 0.0
+
+    def __enter__(self) -> Stopwatch:
+        self._begun, self._lost, self._done = time.monotonic(), 0.0, threading.Event()
+        self._watch = threading.Thread(target=self._look)
+        self._watch.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._watch.join()
+        self.took = time.monotonic() - self._begun - self._lost
+
+    def _look(self) -> None:
+        before = time.monotonic()
+        while not self._done.wait(0.05):
+            now = time.monotonic()
+            self._lost += max(0.0, now - before - 0.1)
+            before = now
+
+
+UIDS = 800
+"""How many one platform has: those of 400 apps, one after another."""
+UID_BLOCKS = range(22_000, 53_200, UIDS)
+"""Behind the first ones, which containers give, and before 54,321, which tests take for themselves."""
+
+
+def uid_block() -> tuple[int, int]:
+    """The first of ``UIDS`` numbers that no other test's platform has, and a descriptor that keeps them.
+
+    The end of an app ends all that runs as its uid, so platforms at the same time must not share any.
+    """
+    folder = Path(tempfile.gettempdir(), "hostd-tests-uids")
+    folder.mkdir(exist_ok=True)
+    for first in random.sample(UID_BLOCKS, len(UID_BLOCKS)):
+        kept = os.open(folder / str(first), os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(kept, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(kept)
+        else:
+            return first, kept
+    raise AssertionError("every block of uids is another platform's")
 
 
 def free_range(width: int) -> int:
@@ -64,6 +117,11 @@ def platforms_cache() -> str:
     return uv_cache() if os.geteuid() else str(Path(tempfile.gettempdir(), "hostd-tests-uv-cache"))
 
 
+def get(url: str, **more: Any) -> httpx.Response:
+    """An answer, however long a busy machine takes."""
+    return httpx.get(url, timeout=60, trust_env=False, **more)
+
+
 class Platform:
     """One hostd. ``start`` and ``stop`` may be called again and again; the data folder stays."""
 
@@ -84,11 +142,13 @@ class Platform:
             "STREAMLIT_HOST_START_TIMEOUT": "240",  # a machine busy with tests boots Streamlit in a minute
             "STREAMLIT_HOST_FIRST_SESSION_TIMEOUT": "240",
             "UV_CACHE_DIR": platforms_cache(),
-            "STREAMLIT_HOST_UID_LOCKS": str(self.data.with_suffix(".uids")),  # they share a range, see below
+            "STREAMLIT_HOST_UID_LOCKS": str(
+                self.data.with_suffix(".uids")
+            ),  # they share a range, see uid_block
             **settings,
         }
-        # Platforms at the same time must not share uids: the end of an app ends all that runs as its uid.
-        Layout(self.data).last_uid.write_text(json.dumps({"last": 2 * random.randrange(10_010, 29_000)}))
+        first, self._uids = uid_block()
+        Layout(self.data).last_uid.write_text(json.dumps({"last": first - 2}))
         token = settings.get("STREAMLIT_HOST_ADMIN_TOKEN")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         kept = httpx.Limits(keepalive_expiry=2)  # uvicorn closes at 5 s, as httpx stops using it: one is late
@@ -128,7 +188,7 @@ class Platform:
         until(lambda: _body(page) == "ok", 60, what="the console")
         return f"{self.url}/console/"
 
-    def stop(self, how: int = signal.SIGTERM, timeout: float = 30) -> int:
+    def stop(self, how: int = signal.SIGTERM, timeout: float = 90) -> int:
         """Send a signal to supervisord and wait for its end. Returns the exit code."""
         assert self.process is not None
         self.process.send_signal(how)
@@ -141,10 +201,11 @@ class Platform:
         if self.process is not None and self.process.poll() is None:
             self.stop()
         self.api.close()
-        until(lambda: not self.processes(), 15, what="all processes gone")
+        until(lambda: not self.processes(), 60, what="all processes gone")
         shutil.rmtree(self.data)
         shutil.rmtree(self.data.with_suffix(".uids"), ignore_errors=True)
         self.output.unlink(missing_ok=True)
+        os.close(self._uids)
 
     def processes(self) -> dict[int, str]:
         """Pid and command line of every process that runs from this platform's folder."""
@@ -204,7 +265,7 @@ class Platform:
 
     def page(self, app_id: str, path: str = "_stcore/health") -> httpx.Response:
         """An answer of the app itself, through the gateway."""
-        return httpx.get(f"{self.url}/apps/{app_id}/{path}", timeout=10, trust_env=False)
+        return get(f"{self.url}/apps/{app_id}/{path}")
 
     def serves(self, app_id: str) -> bool:
         """Whether the app's own health endpoint answers through the gateway."""
@@ -232,7 +293,7 @@ def still(app: dict[str, Any]) -> dict[str, Any]:
 
 def _body(url: str) -> str:
     try:
-        return httpx.get(url, timeout=5, trust_env=False).text
+        return get(url).text
     except httpx.HTTPError:
         return ""
 

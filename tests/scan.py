@@ -48,8 +48,9 @@ def _holds(path: Path, wanted: list[bytes]) -> bool:
     with path.open("rb") as file:
         if not os.fstat(file.fileno()).st_size:
             return False
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with suppress(ValueError), mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return in_bytes(data, wanted)
+    return False  # it was emptied meanwhile
 
 
 def processes_with(wanted: Iterable[bytes]) -> Iterator[int]:

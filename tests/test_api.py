@@ -20,7 +20,7 @@ from starlette.types import Message
 from hostd import bundles
 from hostd.events import EventStream, event, events
 
-from .platform import HELLO, Platform, assert_problem, still, until
+from .platform import HELLO, Platform, assert_problem, get, still, until
 
 STATUSES = {"created", "installing", "starting", "running", "stopped", "failed", "sleeping"}
 APP_KEYS = {
@@ -125,7 +125,7 @@ def test_create_answers_at_once(platform: Platform) -> None:
         assert app["app_sha256"] == hashlib.sha256(HELLO).hexdigest()
         assert app["requirements_sha256"] == hashlib.sha256(requirements).hexdigest()
         assert answer.headers["location"] == f"{platform.url}/api/apps/{app['app_id']}"
-        assert httpx.get(answer.headers["location"], trust_env=False).status_code == 200
+        assert get(answer.headers["location"]).status_code == 200
 
 
 def test_get_and_list(platform: Platform, app_id: str) -> None:

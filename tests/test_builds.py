@@ -354,7 +354,7 @@ def test_bombs(tmp_path: Path, name: str) -> None:
 @pytest.mark.timeout(30)
 def test_long_lines() -> None:
     """A line of a megabyte is looked at in less than a second, whatever it is made of."""
-    started = time.monotonic()
+    started = time.process_time()
     blank, mega = " " * 1_000_000, 1_000_000
     for line in (
         f"-e ./a{blank}b",
@@ -367,7 +367,7 @@ def test_long_lines() -> None:
     poetry.version_specifier(f">=1{blank}x")
     names.is_named("streamlit", ["/streamlit-1" * (mega // 12)])
     assert texts.local_path(f"./a {blank}; python_version > '3'") == "./a"
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 # The key

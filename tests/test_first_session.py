@@ -83,7 +83,7 @@ CASES = {
     ),
     "dies": Case("import os\nos._exit(3)\n", SessionEnd.REFUSED, shown=False),
 }  # fmt: skip
-SHORT = ("live", "hangs", "loads")  # those that end with the time limit
+SHORT = {"live": 20, "hangs": 10, "loads": 10}  # seconds; those that end with the time limit
 ON_OLD = ("page", "raises", "misuse", "caught", "syntax")
 
 
@@ -153,7 +153,7 @@ def sessions(
         version, name = wanted[at]
         folder = tmp_path_factory.mktemp("case")
         with serving(pythons[version], folder, CASES[name], low + at):
-            found = session(low + at, timeout=3 if name in SHORT else 60)
+            found = session(low + at, timeout=SHORT.get(name, 60))
             if name == "live":
                 ended = folder / "releases" / "1" / "bundle" / "ended"
                 until(ended.exists, 15, what="the session ends in the app too")

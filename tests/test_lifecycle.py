@@ -65,8 +65,8 @@ def test_update_serves_new_code_without_an_install(platform: Platform) -> None:
     assert after["pid"] != before["pid"]
     assert platform.logs(app_id).count("install: release") == 2  # begins, is complete: once each
     assert platform.api.get(f"/apps/{app_id}/files/app.py").content == BYE
-    until(lambda: f"{app_id}.r1 " not in platform.supervisorctl("status"), GRACE + 15)
-    assert platform.app(app_id)["draining"] == []
+    until(lambda: platform.app(app_id)["draining"] == [], GRACE + 30)
+    assert f"{app_id}.r1 " not in platform.supervisorctl("status")
     platform.api.delete(f"/apps/{app_id}")
 
 

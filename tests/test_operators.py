@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator
-from time import monotonic
 
 import pytest
 
-from tests.platform import HELLO, Platform, until
+from tests.platform import HELLO, Platform, Stopwatch, until
 from tests.scan import below
 from tests.session import Session
 
@@ -26,9 +25,9 @@ def app_id(platform: Platform) -> Iterator[str]:
 
 def shows(platform: Platform, app_id: str, status: str) -> float:
     """Seconds until the API shows the status."""
-    begin = monotonic()
-    until(lambda: platform.app(app_id)["status"] == status, 30, 0.02, status)
-    return monotonic() - begin
+    with Stopwatch() as watch:
+        until(lambda: platform.app(app_id)["status"] == status, 30, 0.02, status)
+    return watch.took
 
 
 def test_status_lists_everything(platform: Platform, app_id: str) -> None:

@@ -231,8 +231,8 @@ def test_the_limit_and_the_load(own: Platform, sessions: ExitStack) -> None:
 def test_no_port_is_left(own: Platform, app_id: str, sessions: ExitStack) -> None:
     """There are fewer then, and the log says why; they serve."""
     own.api.patch(f"/apps/{app_id}", data={"replicas": "16"})
-    until(lambda: "failed: replica" in own.logs(app_id, 1000))
-    until(lambda: Counter(one["state"] for one in own.app(app_id)["replicas"])["running"] == POOL)
+    until(lambda: "failed: replica" in own.logs(app_id, 1000), 240)
+    until(lambda: Counter(one["state"] for one in own.app(app_id)["replicas"])["running"] == POOL, 240)
     assert "All ports" in own.logs(app_id, 1000)
     assert len({one.process for one in people(own, app_id, sessions, POOL)}) == POOL
 
@@ -268,6 +268,7 @@ def test_tabs_of_a_browser(own: Platform, app_id: str, tab: OpenTab) -> None:
         assert visit.download("take") == ("made.txt", f"made in {home}".encode())
     kill(homes[1])
     assert press(visits[0])[0] == homes[0]
+    expect(visits[1].page.get_by_text(f"process {homes[1]}")).to_have_count(0)
     assert press(visits[1])[0] != homes[1]
     visits[1].problems.clear()  # its connection broke
 
@@ -324,6 +325,7 @@ def test_kills_of_the_platform(own: Platform, app_id: str, sessions: ExitStack) 
     assert own.process is not None
     kill(own.process.pid)
     own.process.wait()
+    until(lambda: not own.processes(), 30, what="all processes gone")
     own.start()
     Person(own, app_id, sessions)  # it slept since the boot
     after = running(own, app_id, 3)

@@ -198,9 +198,9 @@ def test_an_app_that_works_in_the_background(platform: Platform) -> None:
         session.close()
     awake = platform.data / "apps" / app_id / "home" / "keep-awake"
     until(awake.exists, what="the app's first sign of work")
-    platform.api.patch(f"/apps/{app_id}", data={"idle_minutes": "0.02"})
+    platform.api.patch(f"/apps/{app_id}", data={"idle_minutes": "0.05"})
     begun = awake.stat().st_mtime
-    until(lambda: awake.stat().st_mtime > begun + 5, 30, what="five seconds of work")
+    until(lambda: awake.stat().st_mtime > begun + 9, 60, what="nine seconds of work")
     assert platform.app(app_id)["status"] == "running"
     (awake.parent / "storage" / "done").touch()
     platform.wait(app_id, "sleeping")

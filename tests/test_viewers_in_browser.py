@@ -96,10 +96,21 @@ def test_a_private_app_is_seen_after_the_sign_in_by_whom_it_names(
     eve.problems.clear()
 
 
-def _socket(visit: Visit, url: str) -> WebSocket:
-    """Open an app; the WebSocket of its session."""
+def _closes(page: Page, socket: WebSocket) -> None:
+    """Its end reaches the test a moment after the page."""
+
+    def is_closed() -> bool:
+        page.wait_for_timeout(50)  # Playwright hears only while it is asked
+        return socket.is_closed()
+
+    until(is_closed, 30, what="the WebSocket's end")
+
+
+def _signed_in(house: Platform, visit: Visit, app: str, name: str) -> WebSocket:
+    """Sign in on the way to an app; the WebSocket of its session."""
+    visit.page.goto(f"{house.url}/sign-in?next=/apps/{app}/")
     with visit.page.expect_websocket() as opened:
-        visit.page.goto(url)
+        sign_in(visit.page, name)
     expect(visit.page.get_by_text("Who is here")).to_be_visible()
     return opened.value
 
@@ -107,15 +118,12 @@ def _socket(visit: Visit, url: str) -> WebSocket:
 def test_revoking_ends_what_is_open(house: Platform, app: str, tab: OpenTab, browser: Browser) -> None:
     """Bob's page is gone within seconds when he is no more named; Ann's goes on."""
     tabs = {name: tab(person(browser)) for name in ("bob", "ann")}
-    for name, visit in tabs.items():
-        visit.page.goto(f"{house.url}/sign-in?next=/apps/{app}/")
-        sign_in(visit.page, name)
-    sockets = {name: _socket(visit, f"{house.url}/apps/{app}/") for name, visit in tabs.items()}
+    sockets = {name: _signed_in(house, visit, app, name) for name, visit in tabs.items()}
     set_access(house, app, viewers="")
     try:
         page = tabs["bob"].page
         expect(page.get_by_text("Not for your account")).to_be_visible()
-        assert sockets["bob"].is_closed()
+        _closes(page, sockets["bob"])
         assert not sockets["ann"].is_closed()
         expect(tabs["ann"].page.get_by_text("Who is here")).to_be_visible()
     finally:
@@ -129,12 +137,10 @@ def test_the_end_of_a_user_ends_what_is_open(house: Platform, app: str, tab: Ope
     assert house.api.post("/users", data=fields).status_code == 201
     set_access(house, app, viewers="bob, carl")
     visit = tab()
-    visit.page.goto(f"{house.url}/sign-in?next=/apps/{app}/")
-    sign_in(visit.page, "carl")
-    socket = _socket(visit, f"{house.url}/apps/{app}/")
+    socket = _signed_in(house, visit, app, "carl")
     assert house.api.delete("/users/carl").status_code == 200
     expect(visit.page.locator("input[name=password]")).to_be_visible()
-    assert socket.is_closed()
+    _closes(visit.page, socket)
     visit.problems.clear()
     set_access(house, app, viewers="bob")
 

@@ -32,7 +32,8 @@ def _zip(**files: str) -> FilePayload:
 
 
 def _press(page: Page, label: str) -> None:
-    page.get_by_role("button", name=label, exact=True).click()
+    ours = page.locator(".stButton, .stFormSubmitButton, .stDownloadButton")
+    ours.get_by_role("button", name=label, exact=True).click()
 
 
 def _create(page: Page) -> str:

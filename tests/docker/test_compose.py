@@ -9,7 +9,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from tests.attacks.suite import run, verdict
 from tests.attacks.target import PROCESSES, Target
 from tests.docker.engine import Engine, NoEngineError, engine
 from tests.planted import NEEDLES
-from tests.platform import HELLO, ROOT, until
+from tests.platform import HELLO, ROOT, Stopwatch, until
 from tests.scan import in_bytes
 
 CURL = (
@@ -328,11 +327,10 @@ def test_a_viewer_reaches_the_app(deployment: Deployment, app_id: str) -> None:
 def test_stop_is_clean(deployment: Deployment, app_id: str) -> None:
     """``docker stop`` ends in under 10 s with exit code 0, whatever runs; a visit brings an app back."""
     container = deployment.container()
-    begun = time.monotonic()
-    deployment.engine.docker("stop", container)
-    took = time.monotonic() - begun
+    with Stopwatch() as watch:
+        deployment.engine.docker("stop", container)
     assert deployment.inspect(".State.ExitCode") == 0, deployment.compose("logs", "--tail", "50")
-    assert took < 10
+    assert watch.took < 10
     deployment.compose("start")
     deployment.wait()
     assert deployment.app(app_id)["status"] == "sleeping"

@@ -54,7 +54,7 @@ class Running:
 
     def stop(self) -> None:
         self.server.should_exit = True
-        self.thread.join(10)
+        self.thread.join(30)
         assert not self.thread.is_alive()
 
 
@@ -72,7 +72,9 @@ def running(
     """A gateway on a free port."""
     table = RoutingTable(console, MappingProxyType(dict(apps or {})))
     result: list[Running] = []
-    gateway = Gateway(lambda: result[0].table, options or GatewayOptions(), Templates(), copies)
+    gateway = Gateway(
+        lambda: result[0].table, options or GatewayOptions(idle_timeout=60), Templates(), copies
+    )
     protocol = protocol_class(gateway)
     config = uvicorn.Config(
         our_routes(),
@@ -82,6 +84,7 @@ def running(
         log_config=None,
         lifespan="off",
         timeout_graceful_shutdown=5,
+        timeout_keep_alive=20,  # tests count connections, and the machine may stand still for a moment
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)

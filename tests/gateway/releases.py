@@ -44,7 +44,8 @@ upload = st.file_uploader("File")
 if upload is not None:
     st.write(f"{release} got {len(upload.getvalue())} bytes")
 st.download_button("Give it back", f"from {release} for {name}".encode(), "a.txt")
-st.write(f"{release} ran {st.session_state.runs} times")
+size = len(upload.getvalue()) if upload is not None else 0
+st.write(f"{release} ran {st.session_state.runs} times with {size} bytes")
 """
 
 

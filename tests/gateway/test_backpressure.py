@@ -90,6 +90,7 @@ def test_a_slow_visitor_slows_the_app(
         visitor.send(get("/apps/x/", *(UPGRADE if kind == "socket" else ())))
         visitor.head()
         wait_until(lambda: bool(pumps) and pumps[0].sent > 0, "the app sends")
+        wait_until(lambda: held(door) > 0, "no more fits into the sockets")
         assert stands_still(lambda: pumps[0].sent) < BIG
         assert 0 < held(door) < FLAT
         drain(visitor, BIG)
@@ -107,7 +108,7 @@ def test_a_slow_app_slows_the_visitor(
         wire.head()
         if kind == "socket":
             wire.send(SWITCH)
-        read.wait(10)
+        read.wait(60)
         drain(wire, BIG)
         wire.send(b"done" if kind == "socket" else b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
         wire.ended()
@@ -123,6 +124,7 @@ def test_a_slow_app_slows_the_visitor(
         pump = Pump(visitor.sock)
         pump.start()
         wait_until(lambda: pump.sent > 0, "the visitor sends")
+        wait_until(lambda: held(door) > 0, "no more fits into the sockets")
         assert stands_still(lambda: pump.sent) < BIG
         assert 0 < held(door) < FLAT
         read.set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import h11
@@ -240,8 +240,10 @@ def test_slow_bodies_are_not_silent(gateway: StartGateway, backend: StartBackend
 
     def script(wire: Wire) -> None:
         wire.head()
-        wire.exactly(2)
+        wire.exactly(1)
+        pause.wait(0.5)
         wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na")
+        wire.exactly(1)
         pause.wait(0.5)
         wire.send(b"b")
         wire.ended()
@@ -251,9 +253,9 @@ def test_slow_bodies_are_not_silent(gateway: StartGateway, backend: StartBackend
     door = gateway({"x": up(app.port)}, GatewayOptions(head_timeout=0.2))
     with visit(door.port) as visitor:
         visitor.send(b"POST /apps/x/ HTTP/1.1\r\n" + HOST + b"Content-Length: 2\r\n\r\n1")
-        pause.wait(0.5)
+        assert visitor.head().startswith(b"HTTP/1.1 200 ")
         visitor.send(b"2")
-        assert visitor.answer("POST").body == b"ab"
+        assert visitor.exactly(2) == b"ab"
 
 
 def test_connections_per_app_are_capped(gateway: StartGateway, backend: StartBackend) -> None:
@@ -317,9 +319,8 @@ def test_abandoned_requests_leave_nothing_open(gateway: StartGateway, backend: S
             visitor.send(requests[number % len(requests)])
             if number % 3:
                 visitor.reset()
-    wait_until(lambda: not door.server.server_state.connections, "all connections closed")
-    wait_until(lambda: app.open == 0, "the app's connections closed")
-    assert door.protocol.gateway.pool.open == 0
+    pool, visitors = door.protocol.gateway.pool, door.server.server_state.connections
+    wait_until(lambda: not (visitors or app.open or pool.open), "all connections closed")
     wait_until(lambda: descriptors() <= before, "descriptors as before")
 
 
@@ -328,9 +329,10 @@ def test_a_head_that_does_not_come_is_not_waited_for(gateway: StartGateway) -> N
     door = gateway(options=GatewayOptions(request_head_timeout=0.3))
     with visit(door.port) as silent, visit(door.port) as slow:
         slow.send(b"GET / HTTP/1.1\r\nX: ")
-        for _ in range(3):
-            threading.Event().wait(0.05)
-            slow.send(b"T")
+        with suppress(OSError):  # closed before, on a machine that stood still
+            for _ in range(3):
+                threading.Event().wait(0.05)
+                slow.send(b"T")
         assert silent.ended()
         assert slow.ended()
 
@@ -400,9 +402,8 @@ def test_stopping_takes_no_time(gateway: StartGateway, backend: StartBackend, lo
         two.until(b"half")
         three.send(get("/apps/x/silent"))
         wait_until(lambda: app.open >= 3, "three at work")
-        start = time.monotonic()
+        door.server.config.timeout_graceful_shutdown = 120  # so long would uvicorn wait for them
         door.stop()
-        assert time.monotonic() - start < 0.9
         for visitor in (one, two, three, four):
             assert visitor.ended()
 

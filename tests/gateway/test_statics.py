@@ -188,12 +188,13 @@ def test_answers_at_once_wait_for_their_reader_too(shared: Shared, loop: Loop, p
         visitor.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for _ in range(apart):
             visitor.send(request)
+        visitor.sock.settimeout(60)
         pump = threading.Thread(target=visitor.sock.sendall, args=(request * many,))
         pump.start()
         wait_until(lambda: held(door) > 0, "no more fits into the sockets")
         assert 0 < stands_still(lambda: held(door)) < FLAT
         drain(visitor, (apart + many) * size)
-        pump.join(10)
+        pump.join(60)
         visitor.send(b"nonsense\r\n\r\n")
         assert visitor.answer().status == 400
 

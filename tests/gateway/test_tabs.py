@@ -62,12 +62,19 @@ class Deployed:
         route = Route(Status.RUNNING, self.ports[active], "x", active, older, self.version, self.static)
         self.door.table = RoutingTable(CONSOLE_DOWN, MappingProxyType({"x": route}))
 
+    def ends(self) -> set[VisitorEnd]:
+        """The visitors' ends of all WebSockets."""
+        # at once: another thread changes it
+        connections: tuple[object, ...] = tuple(self.door.server.server_state.connections)
+        return {end for end in connections if isinstance(end, VisitorEnd)}
+
     def cut(self) -> None:
-        """End all WebSockets, as a network does that goes away."""
-        ends = [end for end in self.door.server.server_state.connections if isinstance(end, VisitorEnd)]
+        """End all WebSockets, as a network does that goes away; they are gone when this returns."""
+        ends = self.ends()
         assert ends
         for end in ends:
             self.door.server.servers[0].get_loop().call_soon_threadsafe(end.transport.abort)
+        wait_until(lambda: ends.isdisjoint(self.ends()), "the cut")
 
 
 WAYS = """async () => {
@@ -170,7 +177,7 @@ def test_each_tab_stays_with_its_release(deployed: Deployed, browser: Browser, t
     new = _open(deployed, tab(somebody), 2)
     for visit, number in ((old, 1), (new, 2)):
         _use(visit, number, "ann")
-        runs = _runs(visit.page, number)
+        runs = _runs(visit.page, number, len("ann") * 1000 * number)
         assert visit.download("Give it back") == ("a.txt", f"from {number} for ann".encode())
         expect(visit.page.get_by_text(f"{number} ran {runs + 1} times")).to_be_visible()
 
@@ -178,7 +185,7 @@ def test_each_tab_stays_with_its_release(deployed: Deployed, browser: Browser, t
     assert whose == {bool(deployed.static)}  # what is loaded later as well
 
     deployed.cut()
-    wait_until(lambda: all(deployed.gateway.tunnels(port) for port in deployed.ports.values()), "both back")
+    wait_until(lambda: len(deployed.ends()) == 2, "both back", 60)
     for visit, number in ((old, 1), (new, 2)):
         _use(visit, number, "robert")
     if deployed.version > "1.35":  # older ones begin a new session when the WebSocket was cut
@@ -186,7 +193,7 @@ def test_each_tab_stays_with_its_release(deployed: Deployed, browser: Browser, t
 
     deployed.route(2)
     deployed.cut()
-    wait_until(lambda: deployed.gateway.tunnels(deployed.ports[2]) == 2, "both tabs on release 2")
+    wait_until(lambda: deployed.gateway.tunnels(deployed.ports[2]) == 2, "both tabs on release 2", 60)
     old.page.get_by_role("button", name="Press").click()
     expect(old.page.get_by_role("heading", name="Release 2")).to_be_visible()
     for visit in (old, new):  # Streamlit's page says in the console that it was disconnected
@@ -208,14 +215,14 @@ def test_a_cut_in_the_middle_of_a_run_leaves_a_whole_page(
         time.sleep(0.3)  # what was sent has reached the process, which can't read it yet
         deployed.cut()
         os.kill(deployed.pids[1], signal.SIGCONT)
-    expect(visit.page.get_by_text(re.compile("^1 ran [3-9] times$"))).to_be_visible()  # the last line
+    expect(visit.page.get_by_text(re.compile("^1 ran [3-9] times"))).to_be_visible()  # the last line
     visit.problems[:] = [problem for problem in visit.problems if not problem.startswith("console:")]
 
 
-def _runs(page: Page, number: int) -> int:
-    """How often the tab's script has run, when it does not run just now."""
-    text = page.get_by_text(re.compile(rf"^{number} ran \d+ times$")).inner_text()
-    return int(text.split()[2])
+def _runs(page: Page, number: int, size: int) -> int:
+    """How often the tab's script has run, once it is through with an upload of ``size``."""
+    last = page.get_by_text(re.compile(rf"^{number} ran \d+ times with {size} bytes$"))
+    return int(last.inner_text().split()[2])
 
 
 def _open(deployed: Deployed, visit: Visit, number: int) -> Visit:
@@ -227,6 +234,7 @@ def _open(deployed: Deployed, visit: Visit, number: int) -> Visit:
     _pictured(visit.page, 100 * number)  # a rerun takes it from the app: the page must not still ask for it
     visit.page.get_by_role("button", name="Press").click()
     expect(visit.page.get_by_text(f"{number} was pressed 1 times")).to_be_visible()
+    expect(visit.page.get_by_text(f"{number} ran 2 times")).to_be_visible()
     return visit
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import h11
 
-DEADLINE = 10.0
+DEADLINE = 30.0
 HOST = b"Host: visitor.example:8080\r\n"
 
 
