@@ -232,5 +232,5 @@ def connect(api_url: str, transport: httpx.BaseTransport | None = None) -> httpx
     ``trust_env`` is off: a company's HTTP_PROXY must not be asked for 127.0.0.1. A connection is let
     go before uvicorn closes it (after 5 s): a POST must not meet its end.
     """
-    kept = httpx.Limits(keepalive_expiry=2)
+    kept = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2)
     return httpx.Client(base_url=api_url, transport=transport, timeout=QUICK, trust_env=False, limits=kept)

@@ -112,7 +112,7 @@ def _step(number: int, reached: int, label: str) -> str:
 def live_log(desk: Desk, app: App) -> None:
     """The end of ``run.log``, following it."""
     refresh, scroll = _log_bar(desk, app)
-    kept = f"log_text_{app.app_id}"
+    kept = f"log_text_{desk.me.name}_{app.app_id}"
 
     @st.fragment(run_every=(1 if app.busy else 2) if refresh else None)
     def follow() -> None:

@@ -50,11 +50,10 @@ def memory(pid: int) -> tuple[int, int]:
 def who(pid: int) -> tuple[int, bool]:
     """The user that a process is, and whether it can never become more (no_new_privs); -1 when it is gone.
 
-    -1 also for those of a container on this machine, whose numbers may be ours: they have a pid there as well
-    (NSpid). No app can go there (confine/seccomp.py).
+    -1 also for those of a container on this machine, whose numbers may be ours.
     """
     values = _status(pid)
-    if len(values.get("NSpid", "").split()) > 1:
+    if len(values.get("NSpid", "").split()) > 1 and _users_are_ours(pid):
         return -1, False
     return int(values.get("Uid", "-1").split()[0]), values.get("NoNewPrivs", "0").strip() == "1"
 
@@ -68,6 +67,14 @@ def shared_on_machine() -> int:
     """Bytes of shared memory that all there is has, the swapped ones with more that is swapped."""
     values = _values("/proc/meminfo")
     return _size(values, "Shmem") + _size(values, "SwapTotal") - _size(values, "SwapFree")
+
+
+def _users_are_ours(pid: int) -> bool:
+    """Of a process with pids of its own: whether root made them; others need users of their own for that."""
+    try:
+        return os.readlink(f"/proc/{pid}/ns/user") == os.readlink("/proc/self/ns/user")  # noqa: PTH115
+    except OSError:
+        return False
 
 
 def _status(pid: int) -> dict[str, str]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +19,8 @@ import httpx
 from uv import find_uv_bin
 
 from hostd.layout import Layout
+
+from .machine import free_range, uid_block
 
 ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
@@ -38,71 +36,6 @@ def until(ask: Callable[[], T], timeout: float = 60.0, interval: float = 0.05, w
             return answer
         assert time.monotonic() < deadline, f"not within {timeout} s: {what or ask}; last answer {answer!r}"
         time.sleep(interval)
-
-
-class Stopwatch:
-    """``took``: seconds of the block, without those in which this process did not get to run either.
-
-    A promise about time is hostd's, not that of a machine that stood still.
-    """
-
-    took = 0.0
-
-    def __enter__(self) -> Stopwatch:
-        self._begun, self._lost, self._done = time.monotonic(), 0.0, threading.Event()
-        self._watch = threading.Thread(target=self._look)
-        self._watch.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._watch.join()
-        self.took = time.monotonic() - self._begun - self._lost
-
-    def _look(self) -> None:
-        before = time.monotonic()
-        while not self._done.wait(0.05):
-            now = time.monotonic()
-            self._lost += max(0.0, now - before - 0.1)
-            before = now
-
-
-UIDS = 800
-"""How many one platform has: those of 400 apps, one after another."""
-UID_BLOCKS = range(22_000, 53_200, UIDS)
-"""Behind the first ones, which containers give, and before 54,321, which tests take for themselves."""
-
-
-def uid_block() -> tuple[int, int]:
-    """The first of ``UIDS`` numbers that no other test's platform has, and a descriptor that keeps them.
-
-    The end of an app ends all that runs as its uid, so platforms at the same time must not share any.
-    """
-    folder = Path(tempfile.gettempdir(), "hostd-tests-uids")
-    folder.mkdir(exist_ok=True)
-    for first in random.sample(UID_BLOCKS, len(UID_BLOCKS)):
-        kept = os.open(folder / str(first), os.O_WRONLY | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(kept, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(kept)
-        else:
-            return first, kept
-    raise AssertionError("every block of uids is another platform's")
-
-
-def free_range(width: int) -> int:
-    """The first of ``width`` ports in a row that nobody listens on."""
-    while True:
-        low = random.randrange(20_000, 31_000 - width)
-        if all(_is_free(port) for port in range(low, low + width)):
-            return low
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def uv_cache() -> str:

@@ -15,7 +15,8 @@ import pytest
 from playwright.sync_api import Browser, Page, Response, expect
 
 from tests.browser import OpenTab, person
-from tests.platform import ROOT, Platform, free_range, until
+from tests.machine import free_range
+from tests.platform import ROOT, Platform, until
 
 KEEP_SOCKETS = """
     const Native = WebSocket;

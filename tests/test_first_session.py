@@ -17,7 +17,8 @@ from uv import find_uv_bin
 
 from hostd.first_session import FirstSession, SessionEnd, open_first_session
 from hostd.health import Health
-from tests.platform import free_range, until
+from tests.machine import free_range
+from tests.platform import until
 
 BASE = "/apps/demo"
 OLD = {

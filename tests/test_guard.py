@@ -18,7 +18,8 @@ from starlette.types import Message, Receive, Scope, Send
 from hostd import guard, settings
 from hostd.guard import WRONG_TOKEN_DELAY, WRONG_TOKENS_AT_ONCE, Guard
 
-from .platform import HELLO, Platform, Stopwatch, assert_problem, until
+from .machine import Stopwatch
+from .platform import HELLO, Platform, assert_problem, until
 from .platform import platform as running_platform
 
 TOKEN = "s3cret-t0ken"
@@ -123,7 +124,10 @@ def test_many_wrong_tokens_at_once(closed: Platform) -> None:
     together, context = threading.Barrier(number), httpx.create_ssl_context()
 
     def guess(at: int) -> httpx.Response:
-        with httpx.Client(base_url=closed.url, verify=context, trust_env=False, timeout=60) as client:
+        kept = httpx.Limits(keepalive_expiry=2)
+        with httpx.Client(
+            base_url=closed.url, verify=context, trust_env=False, timeout=60, limits=kept
+        ) as client:
             assert client.get("/api/health").status_code in (200, 401)  # its connection is there
             together.wait(60)
             return client.get("/api/apps", headers=bearer(f"guess{at}"))

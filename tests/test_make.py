@@ -14,7 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .platform import HELLO, ROOT, Platform, Stopwatch, until
+from .machine import Stopwatch
+from .platform import HELLO, ROOT, Platform, until
 
 VENV = ROOT / ".venv"
 

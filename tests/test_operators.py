@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.platform import HELLO, Platform, Stopwatch, until
+from tests.machine import Stopwatch
+from tests.platform import HELLO, Platform, until
 from tests.scan import below
 from tests.session import Session
 

@@ -12,8 +12,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser import OpenTab, Visit
+from tests.machine import free_range
 from tests.outer import Outer
-from tests.platform import ROOT, Platform, free_range, until
+from tests.platform import ROOT, Platform, until
 from tests.platform import platform as own_platform
 
 PREFIX = "/tools/st"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -267,21 +270,44 @@ def test_files_of_a_user(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "other.file", "other.file2"]
 
 
+SOMEBODY = ("setpriv", "--reuid", "54326", "--clear-groups")
+APART = ("unshare", "--pid", "--fork")
+
+
+@contextmanager
+def sleeper(*command: str) -> Iterator[int]:
+    """The child of a process that makes namespaces, which sleeps in them; its pid here."""
+    with subprocess.Popen([*command, "sleep", "62.5"], stderr=subprocess.DEVNULL) as outer:
+        try:
+            until(lambda: _children(outer.pid) or outer.poll() is not None, 30)
+            if outer.poll() is not None:
+                pytest.skip("this root may not make namespaces")
+            (inner,) = _children(outer.pid)
+            until(lambda: _is_asleep(inner), 30)
+            yield inner
+        finally:
+            for pid in (*_children(outer.pid), outer.pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _children(pid: int) -> list[int]:
+    return [one.pid for one in running().values() if one.parent == pid]
+
+
+def _is_asleep(pid: int) -> bool:
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")[:2] == ["sleep", "62.5"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes containers and users")
 def test_what_a_container_runs_is_nobodys_here() -> None:
-    """Its numbers may be those of our apps: it is no stray of theirs."""
-    sleeper = ["setpriv", "--reuid", "54326", "--clear-groups", "sleep", "62.5"]
-    with subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", *sleeper]) as outer:
-        inner = until(lambda: [one.pid for one in running().values() if one.parent == outer.pid], 30)[0]
-        until(lambda: "62.5" in Path(f"/proc/{inner}/cmdline").read_text().split("\0")[1:2], 30)
-        census = Census(apps={54_326}, supervisord=os.getpid())
+    """Its numbers may be those of our apps: it is no stray of theirs. What an app hides so is."""
+    census = Census(apps={54_326}, supervisord=os.getpid())
+    with sleeper(*APART, *SOMEBODY) as inner:
         assert who(inner)[0] == -1
         assert inner not in {one.pid for one in census.take({}, running())[1]}
-        outer.kill()
-    with subprocess.Popen(sleeper) as ours:
-        until(lambda: who(ours.pid)[0] == 54_326, 30)
-        assert ours.pid in {one.pid for one in census.take({}, running())[1]}
-        ours.kill()
+    with sleeper(*SOMEBODY, *APART, "--user") as inner:
+        assert who(inner)[0] == 54_326
+        assert inner in {one.pid for one in census.take({}, running())[1]}
 
 
 def test_a_family_is_ended_whole() -> None:

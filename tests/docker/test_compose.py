@@ -23,8 +23,9 @@ from tests.attacks.secrets_scan import scanned
 from tests.attacks.suite import run, verdict
 from tests.attacks.target import PROCESSES, Target
 from tests.docker.engine import Engine, NoEngineError, engine
+from tests.machine import Stopwatch
 from tests.planted import NEEDLES
-from tests.platform import HELLO, ROOT, Stopwatch, until
+from tests.platform import HELLO, ROOT, until
 from tests.scan import in_bytes
 
 CURL = (

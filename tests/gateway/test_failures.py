@@ -15,6 +15,7 @@ from hostd.gateway import GatewayOptions
 from hostd.gateway.pool import Pool
 from hostd.gateway.upstream import Upstream
 from hostd.models import Route, RoutingTable, Status
+from tests.machine import Stopwatch
 
 from .conftest import Loop, StartBackend, StartGateway, up
 from .wire import HOST, SWITCH, UPGRADE, Wire, closed_port, get, plain, visit, wait_until
@@ -403,7 +404,9 @@ def test_stopping_takes_no_time(gateway: StartGateway, backend: StartBackend, lo
         three.send(get("/apps/x/silent"))
         wait_until(lambda: app.open >= 3, "three at work")
         door.server.config.timeout_graceful_shutdown = 120  # so long would uvicorn wait for them
-        door.stop()
+        with Stopwatch() as watch:
+            door.stop()
+        assert watch.took < 5
         for visitor in (one, two, three, four):
             assert visitor.ended()
 

@@ -8,21 +8,19 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
-from types import MappingProxyType
 from urllib.parse import urljoin
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocket, expect
 
-from hostd.gateway import Gateway, GatewayOptions
-from hostd.gateway.tunnel import VisitorEnd
-from hostd.models import Route, RoutingTable, Status
+from hostd.gateway import GatewayOptions
+from hostd.models import Route, Status
 from hostd.static_files import StaticCopies
 from tests.browser import OpenTab, Visit, person
 from tests.platform import until
 
-from .conftest import CONSOLE_DOWN, Running, StartBackend, StartGateway, running
+from .conftest import StartBackend, StartGateway, running
+from .deployed import Deployed
 from .releases import install, ready, release
 from .static_wheel import copied
 from .wire import Wire, plain, wait_until
@@ -36,45 +34,6 @@ VERSIONS = {
 }
 UNSHARED = ("1.50.0",)
 """Versions whose files each release serves itself here; those of the others come from a copy."""
-
-
-@dataclass
-class Deployed:
-    """An app of which release 1 is active, and release 2 about to be; ``static`` is its copy, if any."""
-
-    version: str
-    door: Running
-    ports: dict[int, int]
-    pids: dict[int, int]
-    static: str
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.door.port}/apps/x/"
-
-    @property
-    def gateway(self) -> Gateway:
-        return self.door.protocol.gateway
-
-    def route(self, active: int, *draining: int) -> None:
-        """Make one release the active one; the others named drain."""
-        older = MappingProxyType({number: self.ports[number] for number in draining})
-        route = Route(Status.RUNNING, self.ports[active], "x", active, older, self.version, self.static)
-        self.door.table = RoutingTable(CONSOLE_DOWN, MappingProxyType({"x": route}))
-
-    def ends(self) -> set[VisitorEnd]:
-        """The visitors' ends of all WebSockets."""
-        # at once: another thread changes it
-        connections: tuple[object, ...] = tuple(self.door.server.server_state.connections)
-        return {end for end in connections if isinstance(end, VisitorEnd)}
-
-    def cut(self) -> None:
-        """End all WebSockets, as a network does that goes away; they are gone when this returns."""
-        ends = self.ends()
-        assert ends
-        for end in ends:
-            self.door.server.servers[0].get_loop().call_soon_threadsafe(end.transport.abort)
-        wait_until(lambda: ends.isdisjoint(self.ends()), "the cut")
 
 
 WAYS = """async () => {
@@ -208,12 +167,17 @@ def test_a_cut_in_the_middle_of_a_run_leaves_a_whole_page(
     1.40 asks for another only when it had heard that one ran.
     """
     deployed.route(1)
-    visit = _open(deployed, tab(person(browser)), 1)
-    with visit.page.expect_event("websocket"):
-        os.kill(deployed.pids[1], signal.SIGSTOP)
-        visit.page.get_by_role("button", name="Press").click()
+    sockets: list[WebSocket] = []
+    visit = tab(person(browser))
+    visit.page.on("websocket", sockets.append)
+    _open(deployed, visit, 1)
+    os.kill(deployed.pids[1], signal.SIGSTOP)
+    try:
+        with sockets[-1].expect_event("framesent"):
+            visit.page.get_by_role("button", name="Press").click()
         time.sleep(0.3)  # what was sent has reached the process, which can't read it yet
         deployed.cut()
+    finally:
         os.kill(deployed.pids[1], signal.SIGCONT)
     expect(visit.page.get_by_text(re.compile("^1 ran [3-9] times"))).to_be_visible()  # the last line
     visit.problems[:] = [problem for problem in visit.problems if not problem.startswith("console:")]

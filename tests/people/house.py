@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from tests.platform import HELLO, Platform, free_range, until
+from tests.machine import free_range
+from tests.platform import HELLO, Platform, until
 
 PASSWORD = "correct horse battery"
 FILES: Any = {"app": ("app.py", HELLO)}
