@@ -24,6 +24,8 @@ from .machine import free_range, uid_block
 
 ROOT = Path(__file__).resolve().parent.parent
 T = TypeVar("T")
+KEPT = httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=2)
+"""Of a client's connections: uvicorn closes them after 5 s, in which httpx would still use them."""
 HELLO = b"import streamlit as st\nst.title('hello from the test')\n"
 
 
@@ -84,9 +86,8 @@ class Platform:
         Layout(self.data).last_uid.write_text(json.dumps({"last": first - 2}))
         token = settings.get("STREAMLIT_HOST_ADMIN_TOKEN")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        kept = httpx.Limits(keepalive_expiry=2)  # uvicorn closes at 5 s, as httpx stops using it: one is late
         self.api = httpx.Client(
-            base_url=f"{self.url}/api", timeout=60, headers=headers, trust_env=False, limits=kept
+            base_url=f"{self.url}/api", timeout=60, headers=headers, trust_env=False, limits=KEPT
         )
         self.process: subprocess.Popen[bytes] | None = None
         self.output = self.data.with_suffix(".out")

@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 
 from tests.browser import OpenTab, Visit
 from tests.corpus import wheel
-from tests.platform import Platform, platform, until
+from tests.platform import KEPT, Platform, platform, until
 from tests.session import Session
 
 DEPLOYS = 20
@@ -97,7 +97,8 @@ class Poller:
 
     def _run(self) -> None:
         paths = ("/", "/_stcore/health", "/_stcore/host-config")
-        with httpx.Client(timeout=30, trust_env=False, headers={"Accept": "text/html,*/*"}) as client:
+        headers = {"Accept": "text/html,*/*"}
+        with httpx.Client(timeout=30, trust_env=False, headers=headers, limits=KEPT) as client:
             due = time.monotonic()
             while not self._stop.is_set():
                 self._ask(client, paths[self.asked % len(paths)])

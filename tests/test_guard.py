@@ -19,7 +19,7 @@ from hostd import guard, settings
 from hostd.guard import WRONG_TOKEN_DELAY, WRONG_TOKENS_AT_ONCE, Guard
 
 from .machine import Stopwatch
-from .platform import HELLO, Platform, assert_problem, until
+from .platform import HELLO, KEPT, Platform, assert_problem, until
 from .platform import platform as running_platform
 
 TOKEN = "s3cret-t0ken"
@@ -48,7 +48,7 @@ def closed() -> Iterator[Platform]:
 @pytest.fixture
 def stranger(closed: Platform) -> Iterator[httpx.Client]:
     """Somebody without a token."""
-    with httpx.Client(base_url=closed.url, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=closed.url, trust_env=False, timeout=30, limits=KEPT) as client:
         yield client
 
 
@@ -124,9 +124,8 @@ def test_many_wrong_tokens_at_once(closed: Platform) -> None:
     together, context = threading.Barrier(number), httpx.create_ssl_context()
 
     def guess(at: int) -> httpx.Response:
-        kept = httpx.Limits(keepalive_expiry=2)
         with httpx.Client(
-            base_url=closed.url, verify=context, trust_env=False, timeout=60, limits=kept
+            base_url=closed.url, verify=context, trust_env=False, timeout=60, limits=KEPT
         ) as client:
             assert client.get("/api/health").status_code in (200, 401)  # its connection is there
             together.wait(60)

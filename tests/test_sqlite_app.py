@@ -76,7 +76,7 @@ class Visitor(threading.Thread):
         while not self.left.wait(0.2):
             try:
                 self.shown.append(visit(self.base)[1])
-            except (OSError, InvalidHandshake, ConnectionClosed, httpx.HTTPError, IndexError):
+            except (OSError, EOFError, InvalidHandshake, ConnectionClosed, httpx.HTTPError, IndexError):
                 continue
 
     def leave(self) -> list[str]:

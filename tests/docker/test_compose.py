@@ -25,7 +25,7 @@ from tests.attacks.target import PROCESSES, Target
 from tests.docker.engine import Engine, NoEngineError, engine
 from tests.machine import Stopwatch
 from tests.planted import NEEDLES
-from tests.platform import HELLO, ROOT, until
+from tests.platform import HELLO, KEPT, ROOT, until
 from tests.scan import in_bytes
 
 CURL = (
@@ -238,7 +238,7 @@ def target(deployment: Deployment) -> Iterator[Target]:
         return deployment.compose("exec", "-T", "hostd", "sh", "-c", script)
 
     shell("mkdir -p -m 700 /data/people")  # as with users
-    with httpx.Client(base_url=f"{deployment.url}/api", timeout=60, trust_env=False) as api:
+    with httpx.Client(base_url=f"{deployment.url}/api", timeout=60, trust_env=False, limits=KEPT) as api:
         yield Target(
             api=api, port=8080, console=8500, free=8999, code="/opt/hostd", cache="/data/cache/uv",
             bait="/data/bait", shell=shell,

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.people.house import PASSWORD, Client
-from tests.platform import Platform, assert_problem
+from tests.platform import KEPT, Platform, assert_problem
 
 DOCUMENT = {"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate", "Accept": "text/html"}
 
@@ -19,7 +19,9 @@ DOCUMENT = {"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate", "Accept"
 @pytest.fixture
 def tab(house: Platform) -> Iterator[httpx.Client]:
     """A browser's tab: it keeps cookies."""
-    with httpx.Client(base_url=house.url, headers=DOCUMENT, trust_env=False, timeout=60) as client:
+    with httpx.Client(
+        base_url=house.url, headers=DOCUMENT, trust_env=False, timeout=60, limits=KEPT
+    ) as client:
         yield client
 
 
@@ -114,7 +116,9 @@ def test_form_of_another_page(
 
 def test_proof_of_another_browser(house: Platform, tab: httpx.Client, people: dict[str, Client]) -> None:
     """A proof that somebody fetched for themselves is nobody else's."""
-    with httpx.Client(base_url=house.url, headers=DOCUMENT, trust_env=False) as other:
+    with httpx.Client(
+        base_url=house.url, headers=DOCUMENT, trust_env=False, timeout=60, limits=KEPT
+    ) as other:
         stolen = form(other.get("/sign-in"))["proof"]
     assert sent(tab, "anna", PASSWORD, proof=stolen).status_code == 403
 
@@ -208,7 +212,9 @@ def test_claims(house: Platform, tab: httpx.Client, sub: str, found: tuple[str, 
 @pytest.mark.parametrize("sub", ["s-admin", "s-otto-2"])
 def test_nobodys_place(house: Platform, tab: httpx.Client, sub: str) -> None:
     """Who comes from the provider under a local user's name, or another subject's, is refused."""
-    with httpx.Client(base_url=house.url, headers=DOCUMENT, trust_env=False, timeout=60) as first:
+    with httpx.Client(
+        base_url=house.url, headers=DOCUMENT, trust_env=False, timeout=60, limits=KEPT
+    ) as first:
         at_provider(first, "s-otto")
     answer = at_provider(tab, sub)
     assert answer.status_code == 401
@@ -242,7 +248,9 @@ def test_answer_counts_once_and_here(house: Platform, tab: httpx.Client) -> None
     """Neither in another browser, nor twice, nor with another state: a code that leaked is worth nothing."""
     away = tab.get("/sign-in/oidc")
     back = tab.post(away.headers["location"], data={"sub": "s-olga"}).headers["location"]
-    with httpx.Client(base_url=house.url, headers=DOCUMENT, trust_env=False) as other:
+    with httpx.Client(
+        base_url=house.url, headers=DOCUMENT, trust_env=False, timeout=60, limits=KEPT
+    ) as other:
         assert other.get(back).status_code == 401
         assert "hostd-console" not in other.cookies
     assert tab.get(back).status_code == 401, "the try from elsewhere has used it up"
