@@ -16,6 +16,11 @@ from tests.platform import KEPT, Platform, assert_problem
 DOCUMENT = {"Sec-Fetch-Dest": "document", "Sec-Fetch-Mode": "navigate", "Accept": "text/html"}
 
 
+def browser(house: Platform) -> httpx.Client:
+    """Has cookies of its own."""
+    return httpx.Client(base_url=house.url, headers=DOCUMENT, trust_env=False, timeout=60, limits=KEPT)
+
+
 @pytest.fixture
 def tab(house: Platform) -> Iterator[httpx.Client]:
     """A browser's tab: it keeps cookies."""
