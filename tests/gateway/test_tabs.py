@@ -169,7 +169,7 @@ def test_a_cut_in_the_middle_of_a_run_leaves_a_whole_page(
     deployed.route(1)
     sockets: list[WebSocket] = []
     visit = tab(person(browser))
-    visit.page.on("websocket", sockets.append)
+    visit.page.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108 - Playwright marks it
     _open(deployed, visit, 1)
     os.kill(deployed.pids[1], signal.SIGSTOP)
     try:
