@@ -70,7 +70,7 @@ def shared_on_machine() -> int:
 
 
 def _users_are_ours(pid: int) -> bool:
-    """Of a process with pids of its own: whether root made them; others need users of their own for that."""
+    """Whether a process is in our user namespace: else its pids may be apart (pid_namespaces(7))."""
     try:
         return os.readlink(f"/proc/{pid}/ns/user") == os.readlink("/proc/self/ns/user")  # noqa: PTH115
     except OSError:

@@ -16,6 +16,12 @@ PATIENCE = 60_000
 """Milliseconds: the machine may be busy with other tests."""
 
 
+def press(page: Page, label: str) -> None:
+    """One of ours: Streamlit's head has a Stop while a script runs."""
+    ours = page.locator(".stButton, .stFormSubmitButton, .stDownloadButton")
+    ours.get_by_role("button", name=label, exact=True).click()
+
+
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Platform]:
     """A platform of its own: empty, and protected by a token."""

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from console.texts import Say
-from tests.console.conftest import TOKEN
+from tests.console.conftest import TOKEN, press
 from tests.platform import Platform, get, until
 
 Visitor = Callable[..., Page]
@@ -45,12 +45,6 @@ def _status(page: Page, app_id: str, word: str) -> None:
     page.locator(f".st-key-status_{app_id}").get_by_text(word).wait_for()
 
 
-def _press(page: Page, label: str) -> None:
-    """One of ours: Streamlit's head has a Stop while a script runs."""
-    ours = page.locator(".stButton, .stFormSubmitButton, .stDownloadButton")
-    ours.get_by_role("button", name=label, exact=True).click()
-
-
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
 def test_an_app_is_made_watched_opened_edited_stopped_started_and_deleted(
     platform: Platform, visitor: Visitor, snap: Snap, tmp_path: Path, locale: str
@@ -73,12 +67,12 @@ def test_an_app_is_made_watched_opened_edited_stopped_started_and_deleted(
     app.get_by_role("button", name="Press").click()
     app.get_by_text("pressed").wait_for()
 
-    _press(page, say("new_manage"))
+    press(page, say("new_manage"))
     page.get_by_role("tab", name=say("tab_code")).click()
     editor = page.get_by_role("textbox", name="app.py")
     expect(editor).to_have_value(CODE)
     editor.fill(CODE.replace("First", "Second"))
-    _press(page, say("code_save"))
+    press(page, say("code_save"))
     page.get_by_text(say("code_saved")).wait_for()
     platform.wait(app_id, "running")
     expect(editor).to_have_value(CODE.replace("First", "Second"))
@@ -86,14 +80,14 @@ def test_an_app_is_made_watched_opened_edited_stopped_started_and_deleted(
     app.goto(f"{platform.url}/apps/{app_id}/")
     app.get_by_role("heading", name="Second").wait_for()
 
-    _press(page, say("stop"))
+    press(page, say("stop"))
     _status(page, app_id, say("stopped"))
     snap(page, f"{pictures}-4-stopped")
     assert get(f"{platform.url}/apps/{app_id}/").status_code == 503
-    _press(page, say("start"))
+    press(page, say("start"))
     _status(page, app_id, say("running"))
 
-    _press(page, say("delete"))
+    press(page, say("delete"))
     page.get_by_role("dialog").wait_for()
     snap(page, f"{pictures}-5-delete")
     page.get_by_role("dialog").get_by_role("button", name=say("delete_yes"), exact=True).click()
@@ -131,7 +125,7 @@ def test_a_failed_install_says_which_line_and_the_mended_one_runs(
     page.get_by_role("combobox", name=say("code_file")).click()
     page.get_by_role("option", name="requirements.txt").click()
     page.get_by_role("textbox", name="requirements.txt").fill("streamlit\n")
-    _press(page, say("code_save"))
+    press(page, say("code_save"))
     _status(page, app_id, say("running"))
     platform.api.delete(f"/apps/{app_id}")
 
@@ -204,7 +198,7 @@ def test_the_log_follows_its_end_until_told_not_to(platform: Platform, visitor: 
     page.wait_for_function(at_end, arg=log.element_handle())
 
     with page.expect_download() as download:
-        _press(page, "Download")
+        press(page, "Download")
     assert "line 299" in download.value.path().read_text()
 
     page.get_by_text("Auto-scroll").click()
@@ -230,10 +224,10 @@ def test_a_protected_empty_console_asks_for_the_token_and_teaches(
     page.goto(f"{guarded.url}/console/")
     for token, answer in (("wrong", say("token_wrong")), (TOKEN, say("apps_empty_title"))):
         page.get_by_label(say("token"), exact=True).fill(token)
-        _press(page, say("token_send"))
+        press(page, say("token_send"))
         page.get_by_text(answer).wait_for()
         snap(page, f"zh-8-{'empty' if token == TOKEN else 'token'}")
-    _press(page, say("apps_demo"))
+    press(page, say("apps_demo"))
     page.get_by_text(say("now_running", name=say("apps_demo_name"))).wait_for()
     _play_with_the_demo(_open(page, say))
 
@@ -248,7 +242,7 @@ def _play_with_the_demo(demo: Page) -> None:
     file: FilePayload = {"name": "there.txt", "mimeType": "text/plain", "buffer": content}
     demo.locator("input[type=file]").set_input_files(file)
     with demo.expect_download() as download:
-        _press(demo, "Give it back")
+        press(demo, "Give it back")
     assert download.value.path().read_bytes() == content
 
 
@@ -258,7 +252,7 @@ def test_the_language_is_chosen_in_the_sidebar_and_kept(
     page = visitor(locale="en-US")
     page.goto(f"{guarded.url}/console/about")
     page.get_by_label("Admin token", exact=True).fill(TOKEN)
-    _press(page, "Sign in")
+    press(page, "Sign in")
     page.get_by_text("Data folder").wait_for()
     snap(page, "en-9-about")
     page.get_by_text("中文").click()
@@ -277,7 +271,7 @@ def test_an_open_page_outlives_a_restart_of_hostd_with_what_was_typed(
     page = visitor(locale="en-US")
     page.goto(f"{guarded.url}/console/app?id={app_id}")
     page.get_by_label("Admin token", exact=True).fill(TOKEN)
-    _press(page, "Sign in")
+    press(page, "Sign in")
     page.get_by_role("tab", name="Edit").click()
     editor = page.get_by_role("textbox", name="app.py")
     editor.fill("# half a thought")

@@ -10,6 +10,7 @@ import httpx
 from playwright.sync_api import FilePayload, Page, expect
 
 from console.texts import Say
+from tests.console.conftest import press
 from tests.platform import Platform
 
 Visitor = Callable[..., Page]
@@ -31,19 +32,14 @@ def _zip(**files: str) -> FilePayload:
     return {"name": "Two faces.zip", "mimeType": "application/zip", "buffer": packed.getvalue()}
 
 
-def _press(page: Page, label: str) -> None:
-    ours = page.locator(".stButton, .stFormSubmitButton, .stDownloadButton")
-    ours.get_by_role("button", name=label, exact=True).click()
-
-
 def _create(page: Page) -> str:
     """Upload an archive that could be two apps, and say which; the app's id."""
     page.locator("input[type=file]").first.set_input_files(_zip(left=_title("Left"), right=_title("Right")))
     page.get_by_test_id("stFileChip").wait_for()
-    _press(page, SAY("new_deploy"))
+    press(page, SAY("new_deploy"))
     page.get_by_text(SAY("pick_text")).wait_for()
     page.get_by_text("right.py", exact=True).click()
-    _press(page, SAY("new_deploy"))
+    press(page, SAY("new_deploy"))
     page.get_by_text(SAY("now_running", name="Two faces")).wait_for()
     return page.url.split("id=")[1].split("&")[0]
 
@@ -63,22 +59,22 @@ def test_an_entry_is_picked_a_bad_release_changes_nothing_and_an_old_one_comes_b
     opened.goto(app)
     opened.get_by_role("heading", name="Right").wait_for()
 
-    _press(page, SAY("new_manage"))
+    press(page, SAY("new_manage"))
     _tab(page, "tab_releases")
     page.get_by_text(SAY("release_new"), exact=True).click()
     page.get_by_role("textbox", name=SAY("note")).fill("does not work")
     _tab(page, "way_paste")
     page.get_by_role("textbox", name="app.py").fill(RAISES)
-    _press(page, SAY("release_deploy"))
+    press(page, SAY("release_deploy"))
     page.get_by_text(SAY("release_failed_title", release=2)).wait_for()
     expect(page.get_by_text("KeyError").first).to_be_visible()
     snap(page, "en-10-release-failed")
     assert platform.app(app_id)["release"] == 1
 
-    _press(page, SAY("new_manage"))
+    press(page, SAY("new_manage"))
     _tab(page, "tab_code")
     page.get_by_role("textbox", name="right.py").fill(_title("Mended"))
-    _press(page, SAY("code_save"))
+    press(page, SAY("code_save"))
     page.get_by_text(SAY("code_saved")).wait_for()
     _tab(page, "tab_releases")
     _active(page, 3)
@@ -88,7 +84,7 @@ def test_an_entry_is_picked_a_bad_release_changes_nothing_and_an_old_one_comes_b
     snap(page, "en-11-releases")
 
     page.locator(".st-key-activate_1").get_by_role("button").click()
-    _press(page, SAY("activate_yes", release=1))
+    press(page, SAY("activate_yes", release=1))
     _active(page, 1)
     fresh = visitor()
     fresh.goto(app)
