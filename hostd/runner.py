@@ -1,9 +1,9 @@
-"""Runs a Streamlit app as ``streamlit run`` does, and takes visitors' sockets from the gateway.
+"""Runs a Streamlit app as ``streamlit run`` does; it can take visitors' sockets from the gateway.
 
-Run by the app's own Python as ``python runner.py …/bin/streamlit run ENTRY``, with ``HOSTD_HAND_OVER`` the
-path of a socket in a folder of the platform's. It imports the standard library, and uvicorn where the app's
-environment has it. Where Streamlit does not serve by uvicorn (Tornado, up to 1.56), nobody listens there,
-and the gateway keeps its tunnel.
+Run by the app's own Python as ``python runner.py …/bin/streamlit run ENTRY``. It imports the standard
+library, and for a hand-over uvicorn where the app's environment has it. ``HOSTD_HAND_OVER``, where it is
+set, is the path of a socket in a folder of the platform's. Where Streamlit does not serve by uvicorn
+(Tornado, up to 1.56), nobody listens there, and the gateway keeps its tunnel.
 
 One connection carries one packet: a WebSocket request's head, and with it the visitor's socket
 (SCM_RIGHTS, unix(7)). How many of them are open stands in ``PATH.open``, which is locked as long as this
@@ -158,6 +158,24 @@ def upgrade(protocol: Any, transport: Any, head: bytes) -> None:
         transport.abort()
 
 
+def send_at_once() -> None:
+    """Let what this process serves by TCP send a small piece though the one before it is not acknowledged.
+
+    Streamlit's socket from 1.57 on (_bind_socket in web/server/starlette/starlette_server.py) names no
+    protocol, and asyncio sets TCP_NODELAY only where one is named (base_events._set_nodelay). Without it the
+    second of two pieces waits 40 ms. Linux gives accepted sockets the option of the one that listens.
+    """
+    listen = socket.socket.listen
+
+    def listen_at_once(listener: socket.socket, *backlog: int) -> None:
+        if listener.family in (socket.AF_INET, socket.AF_INET6):
+            with suppress(OSError):
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listen(listener, *backlog)
+
+    socket.socket.listen = listen_at_once  # type: ignore[method-assign,assignment]
+
+
 def watch_uvicorn(path: Path, port: str) -> None:
     """Open a Door beside the uvicorn server that Streamlit will start on ``port``.
 
@@ -201,6 +219,7 @@ def main() -> None:
     program = sys.argv[1]
     del sys.argv[0]
     sys.path[0] = str(Path(program).parent)
+    send_at_once()
     path = os.environ.pop("HOSTD_HAND_OVER", "")
     if path:
         watch_uvicorn(Path(path), os.environ.get("STREAMLIT_SERVER_PORT", ""))

@@ -6,7 +6,9 @@ import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -65,6 +67,17 @@ def test_each_runs_the_version_it_asked_for(hosted: list[Hosted]) -> None:
     versions = [app.version for app in hosted]
     assert versions[:3] == list(VERSIONS)[:3]
     assert tuple(map(int, versions[3].split("."))) >= (1, 67)
+
+
+def test_none_of_them_nor_the_console_holds_small_answers_back(
+    platform: Platform, hosted: list[Hosted]
+) -> None:
+    """40 ms would be what a kernel waits before it acknowledges (TCP_NODELAY is missing)."""
+    for url in (f"{platform.url}/console/", *(app.url for app in hosted)):
+        with httpx.Client() as visitor:
+            answers = [visitor.get(f"{url}_stcore/health") for _ in range(21)]
+        assert {answer.text for answer in answers} == {"ok"}
+        assert median(answer.elapsed.total_seconds() for answer in answers) < 0.03, url
 
 
 def test_four_versions_work_in_one_browser_at_once(

@@ -13,10 +13,6 @@ from hostd.gateway.upstream import Upstream
 
 if TYPE_CHECKING:
     from hostd.gateway.exchange import Exchange
-    from hostd.gateway.tunnel import AppEnd
-
-_ACK_DELAY = 0.003
-"""Seconds: an ACK of its own for each small message would cost a third of the message."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +37,6 @@ class Pool:
         self._connecting: set[asyncio.Task[None]] = set()
         self.now = 0.0  # as of the last sweep: times here are right to a second, and cost nothing
         self._sweeper: asyncio.TimerHandle | None = None
-        self._unacked: list[AppEnd] = []
 
     @property
     def open(self) -> int:
@@ -150,17 +145,6 @@ class Pool:
         if not self._tunnels[port]:
             del self._tunnels[port]
         self.closed(port)
-
-    def ack_soon(self, end: AppEnd) -> None:
-        """Acknowledge in a moment what came on an app's WebSocket: see ``ask_quick_ack``."""
-        if not self._unacked:
-            asyncio.get_running_loop().call_later(_ACK_DELAY, self._ack)
-        self._unacked.append(end)
-
-    def _ack(self) -> None:
-        due, self._unacked = self._unacked, []
-        for end in due:
-            end.acknowledge()
 
     def _watch(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._sweeper is None:

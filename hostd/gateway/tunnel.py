@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from hostd.gateway.upstream import Upstream, ask_quick_ack
+from hostd.gateway.upstream import Upstream
 
 if TYPE_CHECKING:
     from uvicorn.server import ServerState
@@ -110,7 +110,7 @@ class VisitorEnd(_End):
 class AppEnd(_End):
     """The app's socket."""
 
-    __slots__ = ("_pool", "_port", "_write", "unacked")
+    __slots__ = ("_pool", "_port")
 
     def __init__(
         self,
@@ -123,21 +123,6 @@ class AppEnd(_End):
         super().__init__(transport, peer, half_close_timeout)
         self._pool = pool
         self._port = port
-        self._write = peer.write
-        self.unacked = False
-
-    def data_received(self, data: bytes) -> None:
-        """Pass it on, and soon let the app send the next message."""
-        self._write(data)
-        if not self.unacked:
-            self.unacked = True
-            self._pool.ack_soon(self)
-
-    def acknowledge(self) -> None:
-        """Tell the app's kernel what has come."""
-        self.unacked = False
-        if not self.transport.is_closing():
-            ask_quick_ack(self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The app's side is gone."""
@@ -145,27 +130,46 @@ class AppEnd(_End):
         super().connection_lost(exc)
 
 
+class _SplicedEnd(AppEnd):
+    """What the app sends is passed on, and no Python runs for it."""
+
+    __slots__ = ("data_received",)
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        peer: asyncio.Transport,
+        half_close_timeout: float,
+        pool: Pool,
+        port: int,
+    ) -> None:
+        super().__init__(transport, peer, half_close_timeout, pool, port)
+        self.data_received = peer.write
+
+
 Understood = Callable[[bytes], bool]
 """Is shown all that an app has sent behind its 101 so far, and answers whether that was enough."""
 
 
 class _ListeningEnd(AppEnd):
-    """Stands in an AppEnd's place until the app's first bytes are understood, or were too many."""
+    """Stands in a _SplicedEnd's place until the app's first bytes are understood, or were too many."""
 
-    __slots__ = ("_plain", "_seen", "_understood")
+    __slots__ = ("_seen", "_spliced", "_understood")
 
-    def __init__(self, plain: AppEnd, understood: Understood) -> None:
-        super().__init__(plain.transport, plain.peer, plain._half_close_timeout, plain._pool, plain._port)
-        self._plain = plain
+    def __init__(self, spliced: _SplicedEnd, understood: Understood) -> None:
+        super().__init__(
+            spliced.transport, spliced.peer, spliced._half_close_timeout, spliced._pool, spliced._port
+        )
+        self._spliced = spliced
         self._seen = b""
         self._understood = understood
 
     def data_received(self, data: bytes) -> None:
         """Pass it on, and listen."""
-        super().data_received(data)
+        self.peer.write(data)
         self._seen += data
         if self._understood(self._seen) or len(self._seen) > _FIRST_BYTES:
-            self.transport.set_protocol(self._plain)
+            self.transport.set_protocol(self._spliced)
 
 
 def splice(
@@ -206,10 +210,10 @@ def splice(
 
 def _ends(
     client: Visitor, upstream: Upstream, understood: Understood | None
-) -> tuple[VisitorEnd, AppEnd | _ListeningEnd]:
+) -> tuple[VisitorEnd, _SplicedEnd | _ListeningEnd]:
     visitor, app = client.transport, upstream.transport
     limit = client.gateway.options.half_close_timeout
-    app_end = AppEnd(app, visitor, limit, upstream.pool, upstream.port)
+    app_end = _SplicedEnd(app, visitor, limit, upstream.pool, upstream.port)
     heard = app_end if understood is None else _ListeningEnd(app_end, understood)
     return VisitorEnd(visitor, app, limit, client.server_state), heard
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from hostd.gateway.cookies import for_visitor
@@ -16,19 +14,6 @@ if TYPE_CHECKING:
 
     from hostd.gateway.exchange import Exchange
     from hostd.gateway.pool import Pool
-
-_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux only
-
-
-def ask_quick_ack(transport: asyncio.BaseTransport) -> None:
-    """Acknowledge now what came.
-
-    From Streamlit 1.57 on its sockets lack TCP_NODELAY: the second of two small writes waits for the
-    first one's ACK, which the kernel would hold back for 40 ms.
-    """
-    if _QUICKACK is not None:
-        with suppress(OSError):
-            transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
 
 class Upstream(asyncio.Protocol):
@@ -126,8 +111,6 @@ class Upstream(asyncio.Protocol):
         if reader.complete:
             self.exchange = None
             exchange.on_end(self, reusable=reader.reusable)
-        else:
-            ask_quick_ack(self.transport)
 
     def let_go(self) -> None:
         """The transport becomes somebody else's."""

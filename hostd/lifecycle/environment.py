@@ -45,9 +45,9 @@ def launch_spec(
     """
     release = layout.release(asked.release)
     env = _environment(settings, app, layout, asked, port)
-    argv = [f"{env['VIRTUAL_ENV']}/bin/streamlit", "run", asked.source.entry]
+    venv = f"{env['VIRTUAL_ENV']}/bin"
+    argv = [f"{venv}/python", str(RUNNER), f"{venv}/streamlit", "run", asked.source.entry]
     if settings.hand_over:
-        argv = [f"{env['VIRTUAL_ENV']}/bin/python", str(RUNNER), *argv]
         env["HOSTD_HAND_OVER"] = str(Layout(settings.data).door(port))
     held = confined(settings, layout, release, port, app.uid, scale=app.scale)
     share = {"app_id": app.app_id, "nice": held["limits"]["nice"]}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from contextlib import suppress
-from statistics import median
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -276,30 +274,6 @@ def test_real_websockets_pass_end_to_end(gateway: StartGateway) -> None:
         wait_until(lambda: codes == [4321], "the app heard the code")
         app.shutdown()
         thread.join(10)
-
-
-def test_small_messages_are_not_held_back(gateway: StartGateway, backend: StartBackend) -> None:
-    """An app whose socket lacks TCP_NODELAY gets its ACKs soon, so a second message waits no 40 ms."""
-
-    def script(wire: Wire) -> None:
-        wire.head()
-        wire.send(SWITCH)
-        while wire.exactly(1):
-            wire.send(b"a" * 100)
-            wire.send(b"b" * 100)
-
-    app = backend(script)
-    door = gateway({"x": up(app.port)})
-    times: list[float] = []
-    with visit(door.port) as visitor:
-        visitor.send(SOCKET)
-        visitor.head()
-        for _ in range(31):
-            start = time.perf_counter()
-            visitor.send(b"x")
-            visitor.exactly(200)
-            times.append(time.perf_counter() - start)
-    assert median(times) < 0.03
 
 
 def test_our_own_sockets_are_plain_uvicorn(gateway: StartGateway) -> None:
