@@ -24,6 +24,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count, repeat
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
@@ -38,7 +39,10 @@ NO_NGINX = "nginx is not here, so the reference is missing; Debian's package is 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One kind of traffic. ``size`` makes it WebSocket round trips of so many bytes."""
+    """One kind of traffic. ``size`` makes it WebSocket round trips of so many bytes.
+
+    ``path`` may have a place for a number (``%d``): then each request has a path of its own.
+    """
 
     name: str
     path: str
@@ -53,6 +57,7 @@ _STREAM = "/~r1/_stcore/stream"
 SCENARIOS = (
     Scenario("GET 200 B, 8 connections", "/small", 8000, connections=8),
     Scenario("GET 200 B, 1 connection", "/small", 3000),
+    Scenario("GET 200 B, 8 connections, new paths", "/small/%d", 8000, connections=8),
     Scenario("GET 1 MB", "/large", 250),
     Scenario("WebSocket 100 B, 8 connections", _STREAM, 10_000, connections=8, size=100),
     Scenario("WebSocket 10 kB, 8 connections", _STREAM, 8000, connections=8, size=10_000),
@@ -91,11 +96,11 @@ class Target:
 class Client(asyncio.Protocol):
     """One connection: sends, waits until the whole answer has come, sends again."""
 
-    def __init__(self, first: bytes, message: bytes, reply: int, count: int) -> None:
+    def __init__(self, first: bytes, messages: Iterator[bytes], reply: int, count: int) -> None:
         """``reply`` is the size of a message's answer, or of a response's body."""
         self.times: list[float] = []
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._first, self._message = first, message
+        self._first, self._messages = first, messages
         self._reply, self._left = reply, count
         self._head = b""
         self._missing = 0
@@ -147,7 +152,7 @@ class Client(asyncio.Protocol):
             self.done.set_result(None)
             return
         self._begun = now
-        self._transport.write(self._message)
+        self._transport.write(next(self._messages))
 
     def _fail(self, error: Exception) -> None:
         self._transport.abort()
@@ -160,6 +165,14 @@ class Client(asyncio.Protocol):
             self.done.set_exception(exc or ConnectionError("closed too early"))
 
 
+_numbers = count(1_000_000)
+
+
+def numbered(request: bytes) -> Iterator[bytes]:
+    """The request again and again; where it has a place for a number, each has a number of its own."""
+    return (request % number for number in _numbers) if b"%d" in request else repeat(request)
+
+
 async def drive(target: Target, scenario: Scenario) -> list[float]:
     """Run the scenario against ``target``; the seconds of each round trip."""
     port, cookie = target.port, f"Cookie: {target.cookie}\r\n" if target.cookie else ""
@@ -167,16 +180,17 @@ async def drive(target: Target, scenario: Scenario) -> list[float]:
     request = f"GET {peers.BASE}{scenario.path} HTTP/1.1\r\n{host}".encode()
     if scenario.size:
         first = request + peers.UPGRADE
-        message = peers.frame(scenario.size, masked=True)
+        messages: Iterator[bytes] = repeat(peers.frame(scenario.size, masked=True))
         reply = len(peers.frame(scenario.size, masked=False))
     else:
-        first = message = request + b"\r\n"
+        messages = numbered(request + b"\r\n")
+        first = next(messages)
         reply = peers.LARGE if scenario.path == "/large" else peers.SMALL
     each = scenario.count // scenario.connections
     clients = []
     for _ in range(scenario.connections):
         made = await asyncio.get_running_loop().create_connection(
-            lambda: Client(first, message, reply, each + 1), "127.0.0.1", port
+            lambda: Client(first, messages, reply, each + 1), "127.0.0.1", port
         )
         clients.append(made[1])
     await asyncio.gather(*(client.done for client in clients))

@@ -49,7 +49,7 @@ def is_page(place: Place) -> bool:
 def opens_page(head: Head, place: Place) -> bool:
     """Whether a person opens the console's page."""
     reads = head.method in (b"GET", b"HEAD") and not head.has_body and not head.upgrade
-    return reads and is_page(place) and b"text/html" in head.get(b"accept")
+    return reads and is_page(place) and head.takes_html
 
 
 class ConsolePage(Page):

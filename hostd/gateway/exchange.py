@@ -38,7 +38,7 @@ class Exchange(Turn):
         self.client, self.keep_alive = client, keep_alive
         self.head, self.websocket = head, head.websocket
         self.place, self.target, self.port = place, target, target.port
-        self._request = request
+        self.request = request
         self._pending: list[bytes] = []
 
     @property
@@ -89,7 +89,7 @@ class Exchange(Turn):
 
     def _attach(self, upstream: Upstream) -> None:
         self._upstream = upstream
-        request, client = self._request, self.client
+        request, client = self.request, self.client
         if self._pending:
             request = b"".join((request, *self._pending))
             self._pending.clear()

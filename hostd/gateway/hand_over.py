@@ -108,4 +108,4 @@ class HandedOver(Upgrade):
 
     def _given(self) -> bool:
         descriptor = self.client.transport.get_extra_info("socket").fileno()
-        return self.client.gateway.hand_over.give(self.port, self._request, descriptor)
+        return self.client.gateway.hand_over.give(self.port, self.request, descriptor)

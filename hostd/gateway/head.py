@@ -45,13 +45,14 @@ class Head:
     """One request's head as llhttp read it. ``get`` looks at the fields the gateway must understand.
 
     ``upgrade`` is llhttp's: the client asks for another protocol; ``websocket``: for that one.
-    ``keep_alive``: the client wants to ask more on this connection. ``lines`` and ``console_lines`` are
-    what ``upstream_head`` has made of the fields once, for apps and for the console.
+    ``keep_alive``: the client wants to ask more on this connection. ``takes_html``: as one who opens a page.
+    ``lines`` and ``console_lines`` are what ``upstream_head`` has made of the fields once, for apps and for
+    the console.
     """
 
     __slots__ = (
         *("_known", "chunked", "console_lines", "fields", "has_body", "keep_alive", "lines", "method"),
-        *("target", "upgrade", "version", "websocket"),
+        *("takes_html", "target", "upgrade", "version", "websocket"),
     )
 
     def __init__(
@@ -78,6 +79,7 @@ class Head:
         self.chunked = b"transfer-encoding" in self._known
         self.has_body = self.chunked or self._known.get(b"content-length", b"0").strip(b" \t0") != b""
         self.websocket = upgrade and self._wants_websocket()
+        self.takes_html = b"text/html" in self.get(b"accept")
         self._check()
 
     def get(self, name: bytes) -> bytes:
@@ -99,6 +101,7 @@ class Head:
         head.fields = self.fields
         head._known = self._known
         head.lines, head.console_lines = self.lines, self.console_lines
+        head.takes_html = self.takes_html
         head.keep_alive = True
         head.chunked = head.has_body = head.upgrade = head.websocket = False
         return head

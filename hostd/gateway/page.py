@@ -41,7 +41,7 @@ _OF_THE_ORIGINAL = header_lines(
 
 def is_page(head: Head, place: Place, route: Route) -> bool:
     """Whether a browser opens a page of an app whose release is known."""
-    if route.release is None or place.kind is not Kind.APP or b"text/html" not in head.get(b"accept"):
+    if route.release is None or place.kind is not Kind.APP or not head.takes_html:
         return False
     reads = head.method in (b"GET", b"HEAD") and not head.has_body and not head.upgrade
     return reads and place.rest is not None and not place.rest.startswith(ASSETS)

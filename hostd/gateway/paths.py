@@ -55,6 +55,7 @@ class Place(NamedTuple):
     it asks for an app's health, as monitors do, and is no visit. ``link``: it is a secret link, or a
     ticket (see ``tickets``). ``at_root``: the app has this host to itself.
     ``proof`` is what a page's own requests show (see ``proof``); it is in neither as well.
+    ``ordinary``: it is an app's, below its base, and nothing of the above: whatever route there is decides.
     """
 
     kind: Kind
@@ -68,6 +69,7 @@ class Place(NamedTuple):
     link: bool = False
     proof: bytes = b""
     at_root: bool = False
+    ordinary: bool = False
 
     @property
     def wrong_base(self) -> bool:
@@ -85,22 +87,22 @@ def locate(path: bytes, prefix: bytes) -> Place:
 
 
 def _decide(path: bytes, prefix: bytes) -> Place:
-    place = _split(path, prefix)
-    if _UNUSUAL.search(path):
+    place, unusual = _split(path, prefix), _UNUSUAL.search(path)
+    if unusual:
         _refuse_ambiguous(path, place, prefix)
-    if not place.rest:
+    rest = place.rest
+    if not rest:
         return place
-    link = place.kind is Kind.APP and place.rest.startswith((LINK, TICKET))
-    return place._replace(hidden=_is_hidden(place.rest), pings=place.rest in _HEALTH, link=link)
+    hidden = _HIDDEN.fullmatch(unquote_to_bytes(rest) if unusual else rest) is not None
+    link = place.kind is Kind.APP and rest.startswith((LINK, TICKET))
+    pings, ours = rest in _HEALTH, rest == GENERATION or rest.startswith(b"static/")
+    if not (hidden or link or pings or ours):
+        return place
+    ordinary = place.ordinary and not (hidden or link or ours)
+    return place._replace(hidden=hidden, pings=pings, link=link, ordinary=ordinary)
 
 
 _known_place = lru_cache(maxsize=1024)(_decide)
-
-
-def _is_hidden(rest: bytes) -> bool:
-    if b"%" not in rest and b"_stcore" not in rest.lower():
-        return False
-    return _HIDDEN.fullmatch(unquote_to_bytes(rest)) is not None
 
 
 def _split(path: bytes, prefix: bytes) -> Place:
@@ -118,7 +120,7 @@ def _split(path: bytes, prefix: bytes) -> Place:
             return Place(Kind.SHARED, local, rest=rest)
         if rest.startswith(b"~r") and (mark := _MARK.match(rest)):
             return _marked(app_id, mark, rest[mark.end() :])
-        return Place(Kind.APP, local, app_id.decode("latin-1"), rest if slash else None)
+        return Place(Kind.APP, local, app_id.decode("latin-1"), rest if slash else None, ordinary=bool(rest))
     return Place(Kind.PLAIN, local)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from hostd.gateway.cookies import ACTS_BEYOND
 from hostd.gateway.head import MAX_HEAD
@@ -18,12 +19,28 @@ PLAIN = re.compile(
 )
 """A head (RFC 9112 sections 4 and 5) with a length, and nothing else that matters. Groups: status, length."""
 BODILESS = (204, 304)
+_END = b"\r\n\r\n"
+_MAX_COPIED = 4096
+"""Bytes; the heads of such answers are kept with what they say: those of one second differ in little else."""
 
 
 def whole(data: bytes) -> int:
     """The status of the plain response that ``data`` is from its first byte to its last; 0: it is none."""
-    plain = PLAIN.match(data)
-    if plain is None or (end := plain.end()) > MAX_HEAD or len(data) - end != int(plain[2]):
-        return 0
-    status = int(plain[1])
-    return 0 if status in BODILESS else status
+    if len(data) > _MAX_COPIED:
+        behind = data.find(_END) + len(_END)
+        status, length = _read(data[:behind])
+        return status if len(data) - behind == length else 0
+    head, end, body = data.partition(_END)  # find() costs more: it tries first if _END is a number
+    status, length = _known_head(head + end)
+    return status if len(body) == length else 0
+
+
+def _read(head: bytes) -> tuple[int, int]:
+    """Status and length of a plain head; (0, 0): it is none, or no body may follow it."""
+    plain = PLAIN.fullmatch(head) if len(head) <= MAX_HEAD else None
+    if plain is None or (status := int(plain[1])) in BODILESS:
+        return 0, 0
+    return status, int(plain[2])
+
+
+_known_head = lru_cache(maxsize=256)(_read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import monotonic
 
-from hostd.gateway.affinity import Target, choose
+from hostd.gateway.affinity import ASLEEP, Target, choose
 from hostd.gateway.asset import Asset
 from hostd.gateway.console import ConsolePage, opens_page, refused
 from hostd.gateway.exchange import Exchange
@@ -14,21 +14,21 @@ from hostd.gateway.keeper import ANYBODY, Sight
 from hostd.gateway.page import Page, generation, is_page
 from hostd.gateway.pages import Answer, Trouble, problem, redirect, sleeping_health
 from hostd.gateway.paths import GENERATION, Kind, Place, locate
-from hostd.gateway.reading import Reading
 from hostd.gateway.refusal import Refused
+from hostd.gateway.repeating import Repeating
 from hostd.gateway.shared import Gateway
 from hostd.gateway.shared_file import SharedFile
 from hostd.gateway.squeezed import Squeezed, squeezes
 from hostd.gateway.turns import Reply, Turn
-from hostd.gateway.unchanged import Unchanged
+from hostd.gateway.unchanged import Unchanged, is_ordinary, ordinary
 from hostd.gateway.upgrade import Upgrade
 from hostd.models import Route, Status
 
-_PLAIN, _SHARED, _CONSOLE = Kind.PLAIN, Kind.SHARED, Kind.CONSOLE
-"""Until Python 3.12 a member's name is looked up by a call (enum.property): 3 of them per request."""
+_SHARED, _CONSOLE = Kind.SHARED, Kind.CONSOLE
+"""Until Python 3.12 a member's name is looked up by a call (enum.property): 2 of them per request."""
 
 
-class GatewayProtocol(Reading):
+class GatewayProtocol(Repeating):
     """Decides whose each request is. ``protocol_class`` makes the class for a server."""
 
     # llhttp's callbacks
@@ -97,23 +97,6 @@ class GatewayProtocol(Reading):
 
     # Whose request it is
 
-    def _repeat(self, data: bytes) -> bool:
-        """Whether ``data`` is a request for an app or the console whose fields were read before."""
-        head = self._repeats.find(data)
-        if head is None or self.flow.write_paused:
-            return False
-        try:
-            place = self._place(head)
-        except Refused:
-            return False
-        if place.kind is _PLAIN:
-            return False
-        self._deadline = None
-        self.cycle = self._running = turn = self._turn(head, place)  # nothing is before it
-        turn.more_body = False
-        turn.start()
-        return True
-
     def _place(self, head: Head) -> Place:
         hosts = self.gateway.keeper.hosts
         if hosts is not None:
@@ -139,6 +122,9 @@ class GatewayProtocol(Reading):
         if place.kind is _CONSOLE:
             return self._console(head, place)
         route = self.gateway.lookup().apps.get(place.app_id)
+        if route is not None and place.ordinary and is_ordinary(head, route, self.gateway):
+            target = Target(place.app_id, route, route.port or ASLEEP)
+            return ordinary(self, head, place, target, self._request(head, place, whole=False))
         sight = self._sight(head, place, route)
         answer = sight if isinstance(sight, Answer) else self._own_answer(head, place, route)
         if answer is not None or route is None or isinstance(sight, Answer):
@@ -189,7 +175,7 @@ class GatewayProtocol(Reading):
         return kind(self, head, place, target, request, keep_alive=head.keep_alive)
 
     def _request(self, head: Head, place: Place, *, whole: bool, more: bytes = b"") -> bytes:
-        host = b"" if head.get(b"host") else self._local_host()
+        host = b"" if head.lines or head.get(b"host") else self._local_host()
         path, console = self.gateway.prefix + place.local, place.kind is _CONSOLE
         return upstream_head(head, path, self.forwarding, host, whole=whole, console=console, more=more)
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
+from hostd.gateway.affinity import Target
 from hostd.gateway.exchange import Exchange
+from hostd.gateway.head import Head
+from hostd.gateway.paths import Place
+from hostd.models import Route
 
 if TYPE_CHECKING:
+    from hostd.gateway.shared import Gateway
     from hostd.gateway.upstream import Upstream
+    from hostd.gateway.visitor import Visitor
 
 
 class Unchanged(Exchange):
@@ -29,3 +36,21 @@ class Unchanged(Exchange):
         client.transport.write(data)
         client.gateway.pool.give(upstream)
         self.complete()
+
+
+class Ordinary(Unchanged):
+    """One that needs no choice (see ``is_ordinary``): the same question has the same answer."""
+
+
+def is_ordinary(head: Head, route: Route, gateway: Gateway) -> bool:
+    """Whether a request for an ``ordinary`` place needs no choice: one process, for everybody, no page."""
+    if route.access is not None or route.port is None or route.is_scaled or route.draining:
+        return False
+    return not (head.upgrade or head.takes_html or gateway.keeper.hosts)
+
+
+def ordinary(client: Visitor, head: Head, place: Place, target: Target, request: bytes) -> Ordinary:
+    """The turn of one that is: ``request`` goes to the only process there is."""
+    if not place.pings:
+        client.gateway.seen[place.app_id] = monotonic()
+    return Ordinary(client, head, place, target, request, keep_alive=head.keep_alive)

@@ -172,10 +172,10 @@ class Visitor(HttpToolsProtocol):
             self._advance()
         if self.flow.read_paused:
             self.unthrottle()
-        if self._free() and self._in_head:
-            self._limit_head()
-        elif self._free():
-            self._close_in(self.timeout_keep_alive)
+        if self._free():
+            self._close_in(
+                self.gateway.options.request_head_timeout if self._in_head else self.timeout_keep_alive
+            )
 
     def _advance(self) -> None:
         self._advancing = True

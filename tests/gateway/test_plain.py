@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hostd.gateway.head import MAX_HEAD
 from hostd.gateway.plain import whole
 
 HEAD = b"HTTP/1.1 200 OK\r\nDate: Mon\r\n"
@@ -16,16 +17,24 @@ HEAD = b"HTTP/1.1 200 OK\r\nDate: Mon\r\n"
         HEAD + b"content-length:4\r\nETag: x\r\n\r\nbody",
         HEAD + b"Content-Length: 0\r\n\r\n",
         b"HTTP/1.1 200\r\nContent-Length: 1 \t\r\n\r\n\n",
+        HEAD + b"Content-Length: 8000\r\n\r\n" + b"body" * 2000,
+        HEAD + b"X: %b\r\nContent-Length: 4\r\n\r\nbody" % (b"x" * 8000),
     ],
 )
 def test_plain_and_whole(data: bytes) -> None:
-    """A length, and as many bytes behind the head."""
-    assert whole(data) == 200
+    """A length, and as many bytes behind the head; also when the head came before."""
+    assert [whole(data), whole(data)] == [200, 200]
+    assert whole(data + b"!") == whole(data[:-1]) == 0
 
 
 @pytest.mark.parametrize(
     "data",
     [
+        HEAD + b"Content-Length: 0",
+        HEAD + b"Content-Length: 0\r\n",
+        HEAD + b"X: %b\r\nContent-Length: 0\r\n" % (b"x" * 8000),
+        HEAD + b"X: %b\r\nContent-Length: 4\r\n\r\nbody" % (b"x" * MAX_HEAD),
+        HEAD + b"Content-Length: 8000\r\n\r\n" + b"body" * 1999,
         HEAD + b"Content-Length: 4\r\n\r\nbod",
         HEAD + b"Content-Length: 4\r\n\r\nbody!",
         HEAD + b"Content-Length: 4\r\nContent-Length: 4\r\n\r\nbody",

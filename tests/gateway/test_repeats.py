@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, suppress
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
+from hostd.access import Access, Visibility
+from hostd.gateway.affinity import Target
 from hostd.gateway.head import Head
+from hostd.gateway.paths import Place
 from hostd.gateway.repeats import Repeats
+from hostd.gateway.unchanged import Ordinary, ordinary
+from hostd.gateway.visitor import Visitor
+from hostd.models import RoutingTable, Status
 
 from .conftest import StartBackend, StartGateway, up
 from .wire import Script, Wire, get, plain, visit
@@ -65,6 +74,83 @@ def test_a_repeated_head_reaches_the_app_like_a_new_one(
         assert kept.answer(request.split(b" ")[0].decode()).status == 200
     assert len(found) == len(requests) - 1
     assert heads == anew
+
+
+ROUTES: list[dict[str, Any]] = [
+    {},
+    {"name": "Renamed"},
+    {"port": None, "status": Status.STOPPED},
+    {"access": Access(visibility=Visibility.PRIVATE, owner="o")},
+    {"release": 1, "replicas": MappingProxyType({1: 1, 2: 2})},
+    {"release": 2, "draining": MappingProxyType({1: 1})},
+    {"sessions_per_replica": 1},
+]
+
+
+@pytest.mark.parametrize(
+    "target", ["/apps/x/a?b=c", "/apps/x/_stcore/health", "/apps/x/media/m.png", "/apps/x/"]
+)
+def test_the_same_request_is_asked_of_the_route_that_there_is(
+    gateway: StartGateway,
+    backend: StartBackend,
+    stack: ExitStack,
+    monkeypatch: pytest.MonkeyPatch,
+    target: str,
+) -> None:
+    """Asked again and again, byte for byte, it has what it would have on a fresh connection at that time."""
+    same: list[Place] = []
+
+    def noted(client: Visitor, head: Head, place: Place, target: Target, request: bytes) -> Ordinary:
+        same.append(place)
+        return ordinary(client, head, place, target, request)
+
+    monkeypatch.setattr("hostd.gateway.repeating.ordinary", noted)
+    heads: list[bytes] = []
+    ports = [backend(note_heads(heads)).port for _ in range(2)]
+    door = gateway({"x": up(ports[0])})
+    request, kept = get(target, *FIELDS), stack.enter_context(visit(door.port))
+    for turn, changes in enumerate(ROUTES * 2):
+        route = replace(up(ports[turn % 2]), **changes)
+        door.table = RoutingTable(door.table.console, MappingProxyType({"x": route}))
+        with visit(door.port) as fresh:
+            fresh.send(request)
+            expected = fresh.answer().status
+        told = heads[-1:]
+        for _ in range(3):
+            kept.send(request)
+            assert kept.answer().status == expected
+            assert heads[-1:] == told
+    assert bool(same) == (target != "/apps/x/")
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/html", "text/html;q=0, */*"])
+def test_what_is_ordinary_is_what_all_the_rules_would_have_made(
+    gateway: StartGateway, backend: StartBackend, monkeypatch: pytest.MonkeyPatch, accept: str
+) -> None:
+    """The short way of most requests, beside the long one."""
+    heads: list[bytes] = []
+    app = backend(note_heads(heads))
+    door = gateway({"x": replace(up(app.port), release=3), "y": up(app.port)})
+    paths = ["/", "/a", "/_stcore/health", "/_stcore/metrics", "/media/m", "/~generation", "/~r3/media/m"]
+    requests = [
+        get(f"/apps/{app_id}{path}", "Cookie: hostd=1; a=b", f"Accept: {accept}", method=method)
+        for app_id in ("x", "y", "z")
+        for path in (*paths, "/static/a.js", "/~link/secret", "/a?b=/static/", "")
+        for method in ("GET", "HEAD")
+    ]
+    ways = []
+    for short in (True, False):
+        if not short:
+            monkeypatch.setattr("hostd.gateway.protocol.is_ordinary", lambda *_: False)
+        heads.clear()
+        statuses = []
+        for request in requests:
+            with visit(door.port) as visitor:
+                visitor.send(request)
+                statuses.append(visitor.answer(request.split(b" ")[0].decode()).status)
+        ways.append((statuses, list(heads)))
+    assert ways[0] == ways[1]
+    assert len(ways[0][1]) > len(requests) / 3
 
 
 @pytest.mark.parametrize(
