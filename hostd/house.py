@@ -15,6 +15,7 @@ from hostd.layout import Layout
 from hostd.lifecycle import Lifecycle
 from hostd.lifecycle.deploy import Deployer
 from hostd.lifecycle.draining import Drainer
+from hostd.lifecycle.environment import keep_runner
 from hostd.lifecycle.gate import Gate
 from hostd.lifecycle.installing import Installer
 from hostd.lifecycle.launching import Launcher
@@ -69,6 +70,7 @@ class _Ground:
 def build(settings: Settings) -> House:
     """Make every room once. Raises SettingsError when the key of the secrets can't be read."""
     ground = _ground(settings)
+    keep_runner(ground.layout)
     layout, registry, templates = ground.layout, ground.registry, ground.templates
     people = _people(settings, layout)
     gateway = _gateway(ground, people)

@@ -178,6 +178,11 @@ class Layout:
         return self.root / "secrets.key"
 
     @property
+    def runner(self) -> Path:
+        """A copy of hostd/runner.py, mode 0644, for every app's user."""
+        return self.root / "hostd_runner.py"
+
+    @property
     def hand_over(self) -> Path:
         """A folder per port, where an app's process takes visitors' sockets, and tells how many it has."""
         return self.root / "hand_over"

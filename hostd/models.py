@@ -222,8 +222,6 @@ class Route:
     none but ``port``. ``leaving`` are those whose sessions go on, beside these and ``draining``, by release
     and number. ``sessions_per_replica`` is each one's limit, None for none; ``pids`` are by port, where there
     are several. ``access``: who may see it; None: everybody, untold to the app; else with ``viewer_key``.
-    ``is_scaled`` follows from these: a session's process matters although no release drains, or there is a
-    limit.
     """
 
     status: Status
@@ -242,11 +240,6 @@ class Route:
     sessions_per_replica: int | None = None
     access: Access | None = None
     viewer_key: str = field(default="", repr=False)
-    is_scaled: bool = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        limited = self.sessions_per_replica is not None
-        object.__setattr__(self, "is_scaled", len(self.replicas) > 1 or bool(self.leaving) or limited)
 
 
 @dataclass(frozen=True, slots=True)

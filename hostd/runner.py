@@ -218,7 +218,8 @@ def main() -> None:
     """Become what ``bin/streamlit`` is: same arguments, same sys.path, same ``__main__``."""
     program = sys.argv[1]
     del sys.argv[0]
-    sys.path[0] = str(Path(program).parent)
+    if not getattr(sys.flags, "safe_path", False):  # Python 3.11 on; then no script's folder is there
+        sys.path[0] = str(Path(program).parent)
     send_at_once()
     path = os.environ.pop("HOSTD_HAND_OVER", "")
     if path:

@@ -7,9 +7,18 @@ from tests.install_logs import Log
 
 USAGE = "Usage: streamlit run [OPTIONS] [TARGET] [ARGS]...\nTry 'streamlit run --help' for help.\n\n"
 STARTED = "2026-11-22T23:57:55.001Z [hostd] start: release 3 on port 8501\n"
-SITE = "/srv/data/apps/demo/releases/3/venv/lib/python3.11/site-packages"
-MAIN = """Traceback (most recent call last):
-  File "/srv/data/apps/demo/releases/3/venv/bin/streamlit", line 5, in <module>
+VENV = "/srv/data/apps/demo/releases/3/venv"
+SITE = f"{VENV}/lib/python3.11/site-packages"
+RUNNER = """Traceback (most recent call last):
+  File "/srv/data/hostd_runner.py", line 251, in <module>
+    main()
+  File "/srv/data/hostd_runner.py", line 247, in main
+    runpy.run_path(program, run_name="__main__")
+  File "<frozen runpy>", line 291, in run_path
+"""
+MAIN = f"""{RUNNER}  File "<frozen runpy>", line 98, in _run_module_code
+  File "<frozen runpy>", line 88, in _run_code
+  File "{VENV}/bin/streamlit", line 5, in <module>
     from streamlit.web.cli import main
 """
 
@@ -44,8 +53,14 @@ STARTS = [
         "streamlit_missing",
         Kind.CRASHED,
         ("Streamlit",),
+        f"{STARTED}{RUNNER}FileNotFoundError: [Errno 2] No such file or directory: '{VENV}/bin/streamlit'\n",
+    ),
+    Log(
+        "streamlit_missing",
+        Kind.CRASHED,
+        ("Streamlit",),
         f"{STARTED}hostd: this program can't be started: [Errno 2] No such file or directory:"
-        " '/x/venv/bin/streamlit'\n",
+        f" '{VENV}/bin/python'\n",
     ),
     Log(
         "config_invalid",

@@ -109,7 +109,7 @@ def test_what_it_reaches(platform: Platform, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="users are for a platform that is root")
 def test_code_that_only_root_reads() -> None:
-    """Then the console runs all the same, as a root that has no rights, and a line says why."""
+    """Then the console runs all the same, as a root that has no rights, and a line says why; apps run."""
     with tempfile.TemporaryDirectory(prefix="closed-") as folder:
         for name in ("hostd", "console", "templates", "demo_app"):
             shutil.copytree(ROOT / name, Path(folder, name))
@@ -125,6 +125,7 @@ def test_code_that_only_root_reads() -> None:
             secrets = (made.data / "secrets.key", "/etc/shadow")
             came = tried(made, {str(path): ("read", str(path)) for path in secrets}, made.data)
             assert set(came.values()) <= NO
+            made.running("closed")
         finally:
             made.close()
 

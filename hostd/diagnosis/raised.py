@@ -12,6 +12,7 @@ from hostd.tracebacks import Trace, last
 
 _PACKAGED = re.compile(
     r"(?:site|dist)-packages/|[\"']<frozen |/?\blib(?:64)?/python3|\"python3[\d.]*/|\.pyx\"|/bin/streamlit\""
+    r"|/hostd_runner\.py\""
 )
 _INSTALLED = re.compile(r"(?:site|dist)-packages/")
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+)(?:, in (?P<name>.+))?')

@@ -18,7 +18,11 @@ _LISTENS = re.compile(r"(?:server started on \S+?:|URL: https?://[^\s/]+?:)(?P<p
 _SERVER_SETTINGS = re.compile(r"sslCertFile|sslKeyFile|ssl_cert|SSLError|certificate file")
 _NO_ENTRY = re.compile(r"File does not exist: (?P<entry>.+)")
 _NOT_PYTHON = re.compile(r"requires raw Python \(\.py\) files, not (?P<suffix>\S*?)\.?$", re.MULTILINE)
-_REFUSED = re.compile(r"hostd: this program can't be started: (?P<reason>.+)")
+_NO_STREAMLIT = re.compile(
+    r"^(?:FileNotFoundError|hostd: this program can't be started): .*/venv/bin/(?:streamlit|python)'$",
+    re.MULTILINE,
+)
+_REFUSED = re.compile(r"hostd: this program can't be started: ")
 _CONFIG = re.compile(
     r"Error parsing config toml[\s\S]*?^[\w.]*TomlDecodeError: (?P<reason>.+)$", re.MULTILINE | re.IGNORECASE
 )
@@ -73,9 +77,9 @@ def _said(log: str, asked: str | None) -> Failure | None:
         return make(FailureKind.CRASHED, "entry_missing", tail, entry=without_paths(match["entry"].strip()))
     if match := _NOT_PYTHON.search(log):
         return make(FailureKind.CRASHED, "entry_not_python", tail, suffix=match["suffix"] or "-")
-    if match := _REFUSED.search(log):
-        if "/bin/streamlit" in match["reason"]:
-            return make(FailureKind.CRASHED, "streamlit_missing", tail)
+    if _NO_STREAMLIT.search(log):
+        return make(FailureKind.CRASHED, "streamlit_missing", tail)
+    if _REFUSED.search(log):
         return make(FailureKind.INTERNAL, "start_refused", tail)
     if match := _CONFIG.search(log):
         return make(FailureKind.CRASHED, "config_invalid", tail, reason=plain(match["reason"]))

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from hostd.gateway.cookies import LEAVES
 from hostd.gateway.head import Head
 from hostd.gateway.paths import Place
-from hostd.gateway.replicas import Loads, every_port, open_ports, port_of, siblings
+from hostd.gateway.replicas import Loads, every_port, is_scaled, open_ports, port_of, siblings
 from hostd.models import Route, RoutingTable
 
 ASSETS = (b"static/", b"media/", b"component/", b"app/static/", b"_stcore/", b"vendor/")
@@ -96,7 +96,7 @@ def choose(
 
     A ``page`` comes from the active release. The port is ASLEEP while one that can take it is on its way.
     """
-    scaled = route.is_scaled
+    scaled = is_scaled(route)
     port: int | None = route.port
     others: tuple[int, ...] = ()
     if page:

@@ -25,7 +25,7 @@ from hostd.gateway.upgrade import Upgrade
 from hostd.models import Route, Status
 
 _SHARED, _CONSOLE = Kind.SHARED, Kind.CONSOLE
-"""Until Python 3.12 a member's name is looked up by a call (enum.property): 2 of them per request."""
+"""Until Python 3.12 a member's name is looked up by a call (enum.property)."""
 
 
 class GatewayProtocol(Repeating):

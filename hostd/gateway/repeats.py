@@ -24,6 +24,7 @@ _FIRST_LINE = re.compile(
 """RFC 9112 section 3, with RFC 3986's characters only."""
 
 _MAX_FIELDS = 4096
+_MAX_ASKED = 1024
 _MAX_KEPT = 8
 _MAX_KEPT_LINE = 256
 """Bytes of a line that is kept, of any connection, with what it says."""
@@ -58,7 +59,7 @@ class Repeats:
 
     def keep_asked(self, data: bytes, turn: Exchange) -> None:
         """``data`` may be asked again, as monitors do; ``turn`` is what was made of it."""
-        if len(data) <= _MAX_FIELDS:
+        if len(data) <= _MAX_ASKED:
             _keep(self.asked, data, (turn.head, turn.place, turn.target, turn.request))
 
     def find(self, data: bytes) -> Head | None:
@@ -75,7 +76,7 @@ class Repeats:
     def keep(self, data: bytes, head: Head) -> None:
         """``data`` was exactly one request, without a body, and ``head`` is what llhttp made of it."""
         line, _, fields = data.partition(_BEHIND_LINE)
-        if not (_read(line)[1] and head.repeatable) or len(fields) > _MAX_FIELDS:
+        if not (fields and _read(line)[1] and head.repeatable) or len(fields) > _MAX_FIELDS:
             return
         _keep(self._heads, fields, head)
 

@@ -58,6 +58,11 @@ def mark(route: Route, port: int) -> str:
     return f"~r{route.release}" if replica == 1 else f"~r{route.release}.{replica}"
 
 
+def is_scaled(route: Route) -> bool:
+    """Whether a session's process matters although no release drains, or there is a limit."""
+    return len(route.replicas) > 1 or bool(route.leaving) or route.sessions_per_replica is not None
+
+
 class Loads:
     """How many sessions each process has, places held included. Used from one event loop only."""
 

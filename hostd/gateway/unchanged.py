@@ -9,6 +9,7 @@ from hostd.gateway.affinity import Target
 from hostd.gateway.exchange import Exchange
 from hostd.gateway.head import Head
 from hostd.gateway.paths import Place
+from hostd.gateway.replicas import is_scaled
 from hostd.models import Route
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Ordinary(Unchanged):
 
 def is_ordinary(head: Head, route: Route, gateway: Gateway) -> bool:
     """Whether a request for an ``ordinary`` place needs no choice: one process, for everybody, no page."""
-    if route.access is not None or route.port is None or route.is_scaled or route.draining:
+    if route.access is not None or route.port is None or route.draining or is_scaled(route):
         return False
     return not (head.upgrade or head.takes_html or gateway.keeper.hosts)
 

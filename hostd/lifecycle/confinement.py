@@ -117,7 +117,7 @@ def _readable(settings: Settings, release: ReleaseLayout, data: Path) -> Iterato
     for prefix in _base(release):  # which may lie in the data folder, though not with the apps
         yield from without(prefix, data) if data.is_relative_to(prefix) else without(prefix, data / "apps")
     yield release.venv.resolve()
-    yield Path(__file__).resolve().parent.parent / "runner.py"
+    yield Layout(data).runner
 
 
 def _base(release: ReleaseLayout) -> Iterable[Path]:

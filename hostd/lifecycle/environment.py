@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,17 @@ from packaging.version import InvalidVersion, Version
 
 from hostd import viewer
 from hostd.confine import limits
+from hostd.errors import DiskFull
 from hostd.health import LOOPBACK
 from hostd.layout import AppLayout, Layout
 from hostd.lifecycle.confinement import confined, temporary
 from hostd.models import App, Asked
 from hostd.settings import Settings
-from hostd.store import read_json
+from hostd.store import read_json, write_whole
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+
+log = logging.getLogger(__name__)
 
 RUNNER = ROOT / "hostd" / "runner.py"
 
@@ -36,6 +40,19 @@ STREAMLIT = {
 """For the console too. By environment, never by flags: an unknown flag ends the start in older versions."""
 
 
+def keep_runner(layout: Layout) -> None:
+    """Copy the runner into the data folder: hostd's own code may lie where other users can't read it.
+
+    A full disk is logged: apps then start with the copy of before.
+    """
+    code = RUNNER.read_bytes()
+    try:
+        if not layout.runner.is_file() or layout.runner.read_bytes() != code:
+            write_whole(layout.runner, code, 0o644)
+    except DiskFull as full:
+        log.error("apps can't start with the newest hostd_runner.py: %s", full)
+
+
 def launch_spec(
     settings: Settings, app: App, layout: AppLayout, asked: Asked, port: int, *, secrets: Path | None = None
 ) -> dict[str, object]:
@@ -46,7 +63,8 @@ def launch_spec(
     release = layout.release(asked.release)
     env = _environment(settings, app, layout, asked, port)
     venv = f"{env['VIRTUAL_ENV']}/bin"
-    argv = [f"{venv}/python", str(RUNNER), f"{venv}/streamlit", "run", asked.source.entry]
+    runner = str(Layout(settings.data).runner)
+    argv = [f"{venv}/python", runner, f"{venv}/streamlit", "run", asked.source.entry]
     if settings.hand_over:
         env["HOSTD_HAND_OVER"] = str(Layout(settings.data).door(port))
     held = confined(settings, layout, release, port, app.uid, scale=app.scale)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from hostd.access import Access, Visibility
+from hostd.gateway import Gateway
 from hostd.gateway.affinity import Target
 from hostd.gateway.head import Head
-from hostd.gateway.paths import Place
+from hostd.gateway.paths import Place, locate
 from hostd.gateway.repeats import Repeats
-from hostd.gateway.unchanged import Ordinary, ordinary
+from hostd.gateway.unchanged import Ordinary, is_ordinary, ordinary
 from hostd.gateway.visitor import Visitor
-from hostd.models import RoutingTable, Status
+from hostd.models import Route, RoutingTable, Status
 
 from .conftest import StartBackend, StartGateway, up
 from .wire import Script, Wire, get, plain, visit
@@ -40,13 +41,14 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return targets
 
 
-def note_heads(heads: list[bytes]) -> Script:
-    """An app that answers everything, and keeps the heads."""
+def note_heads(heads: list[bytes], who: bytes = b"") -> Script:
+    """An app that answers everything, and keeps the heads, with ``who`` it is before them."""
 
     def script(wire: Wire) -> None:
         while True:
-            heads.append(wire.head())
-            wire.send(plain(b"" if heads[-1].startswith(b"HEAD") else b"ok"))
+            head = wire.head()
+            heads.append(who + head)
+            wire.send(plain(b"" if head.startswith(b"HEAD") else b"ok"))
 
     return script
 
@@ -106,7 +108,7 @@ def test_the_same_request_is_asked_of_the_route_that_there_is(
 
     monkeypatch.setattr("hostd.gateway.repeating.ordinary", noted)
     heads: list[bytes] = []
-    ports = [backend(note_heads(heads)).port for _ in range(2)]
+    ports = [backend(note_heads(heads, b"%d " % number)).port for number in range(2)]
     door = gateway({"x": up(ports[0])})
     request, kept = get(target, *FIELDS), stack.enter_context(visit(door.port))
     for turn, changes in enumerate(ROUTES * 2):
@@ -138,10 +140,14 @@ def test_what_is_ordinary_is_what_all_the_rules_would_have_made(
         for path in (*paths, "/static/a.js", "/~link/secret", "/a?b=/static/", "")
         for method in ("GET", "HEAD")
     ]
-    ways = []
-    for short in (True, False):
-        if not short:
-            monkeypatch.setattr("hostd.gateway.protocol.is_ordinary", lambda *_: False)
+    ways, taken = [], []
+
+    def noted(head: Head, route: Route, gateway: Gateway) -> bool:
+        taken.append(is_ordinary(head, route, gateway))
+        return taken[-1]
+
+    for way in (noted, lambda *_: False):
+        monkeypatch.setattr("hostd.gateway.protocol.is_ordinary", way)
         heads.clear()
         statuses = []
         for request in requests:
@@ -151,6 +157,7 @@ def test_what_is_ordinary_is_what_all_the_rules_would_have_made(
         ways.append((statuses, list(heads)))
     assert ways[0] == ways[1]
     assert len(ways[0][1]) > len(requests) / 3
+    assert (True in taken) == (accept == "*/*")
 
 
 @pytest.mark.parametrize(
@@ -215,3 +222,12 @@ def test_what_is_remembered_has_a_limit() -> None:
         repeats.keep(b"GET / HTTP/1.1\r\nHost: h\r\nX: %d\r\n\r\n" % number, head)
         assert repeats.find(b"GET /b HTTP/1.1\r\nHost: h\r\nX: %d\r\n\r\n" % number) is not None
         assert len(repeats) <= 8
+    route = up(1)
+    for number in range(100):
+        data = get("/apps/x/a", f"X: {'x' * number * 20}")
+        turn = SimpleNamespace(
+            head=None, place=locate(b"/apps/x/a", b""), target=Target("x", route, 1), request=data
+        )
+        repeats.keep_asked(data, turn)  # type: ignore[arg-type]
+        assert (data in repeats.asked) == (len(data) <= 1024)
+        assert len(repeats.asked) <= 8
