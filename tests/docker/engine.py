@@ -26,7 +26,8 @@ BASE_IMAGE = "python:3.12-slim-bookworm"
 """The name in the Dockerfile's ARG BASE_IMAGE."""
 
 BASE_SUITE = "bookworm"
-BASE_PACKAGES = "ca-certificates,python3,python3-venv,python3-pip"
+BASE_PACKAGES = "ca-certificates,git,openssh-client,python3,python3-venv,python3-pip"
+"""The image's own git and ssh are among them: this base names no mirror, so its apt finds nothing more."""
 PLUGIN_SUITE = "trixie"  # the first Debian with Compose 2 and buildx
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 SYSTEM_CA = Path("/etc/ssl/certs/ca-certificates.crt")
